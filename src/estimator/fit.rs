@@ -1,0 +1,276 @@
+//! From a data set to a fitted model.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ndarray::Axis;
+use rand::{Rng, SeedableRng};
+use rand_distr::StandardNormal;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rayon::prelude::*;
+
+use super::fitted::FittedMultiTaskGp;
+use super::multi_task_gp::{MultiTaskGp, Optimizer};
+use super::report::{FitReport, RestartSummary, Warning};
+use crate::data::{ColumnStatistics, Dataset};
+use crate::error::{Error, Result};
+use crate::gp::{
+    AlternatingBlocks, JointObjective, Model, Posterior, correlation_standard_errors,
+    identifiability,
+};
+use crate::learn::{
+    LbfgsSettings, Outcome, Progress, ScoringSettings, Stop, TracePoint, alternate, minimise,
+};
+use crate::linalg;
+use crate::matrix_kernel::Separable;
+use crate::op::correlation;
+use crate::task::{NOISE_FLOOR, Noise};
+
+/// Tasks up to which the rank of B is looked at.
+const RANK_UP_TO: usize = 500;
+/// Below this share of the information signal and noise count as not told apart.
+const IDENTIFIED_FROM: f64 = 1e-3;
+
+/// Where one start ended.
+struct Learned {
+    natural: Vec<f64>,
+    log_posterior: f64,
+    gradient_norm: f64,
+    outcome: Outcome,
+}
+
+pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiTaskGp> {
+    let clock = Instant::now();
+    let term = Separable {
+        kernel: settings.kernel.clone(),
+        task: settings.task_or_default(data.n_tasks()),
+    };
+    let mut model = Model::new(data, &term, &settings.noise, &settings.mean, settings.scaling)?;
+    for path in &settings.fixed {
+        model.layout_mut().fix(path)?;
+    }
+    for (path, other) in &settings.ties {
+        model.layout_mut().tie(path, other)?;
+    }
+    let initial = model.layout().initial();
+    let one_row = data.n_rows() == 1;
+    let (optimizer, mut starts) = match effective(settings.optimizer, &model) {
+        Optimizer::None => {
+            require_values(&model)?;
+            ("none", Vec::new())
+        }
+        _ if one_row || model.layout().n_free() == 0 => ("none", Vec::new()),
+        chosen => {
+            let joint = chosen == Optimizer::Joint;
+            let results: Result<Vec<Learned>> = (0..=settings.n_restarts)
+                .into_par_iter()
+                .map(|restart| learn(settings, &model, &initial, restart, joint))
+                .collect();
+            (if joint { "joint" } else { "alternating" }, results?)
+        }
+    };
+    let summaries: Vec<RestartSummary> = starts.iter().map(summary).collect();
+    let best = (0..starts.len())
+        .reduce(|a, b| if starts[b].log_posterior > starts[a].log_posterior { b } else { a });
+    let best = best.map(|i| starts.swap_remove(i));
+    let natural = best.as_ref().map_or(initial, |l| l.natural.clone());
+    let model = Arc::new(model);
+    let posterior = Posterior::new(Arc::clone(&model), natural.clone(), settings.memory_budget)?;
+    let factor = posterior.factor();
+    let gradient_norm = best.as_ref().map_or(0.0, |l| l.gradient_norm);
+    let converged = gradient_norm <= settings.gradient_tolerance * 1.001;
+    let stop = best.as_ref().map_or(Stop::NothingFree, |l| l.outcome.stop);
+    let shares = identifiability(factor).filter(|_| best.is_some());
+    let mut warnings = data_warnings(data);
+    if one_row && settings.optimizer != Optimizer::None {
+        warnings.push(Warning::OneRow);
+    }
+    warnings.extend(parameter_warnings(settings, &model, &natural, data));
+    if let Some(share) = shares.filter(|s| *s < IDENTIFIED_FROM) {
+        warnings.push(Warning::NotIdentified { share });
+    }
+    if !converged {
+        warnings.push(Warning::NotConverged { gradient_norm, stop });
+    }
+    let standard_errors =
+        best.as_ref().and_then(|_| correlation_standard_errors(&model, factor, &natural));
+    let count = -(model.n_observations() as f64);
+    let report = FitReport {
+        optimizer,
+        converged,
+        gradient_norm,
+        stop,
+        iterations: best.as_ref().map_or(0, |l| l.outcome.iterations),
+        evaluations: best.as_ref().map_or(0, |l| l.outcome.evaluations),
+        eigendecompositions: model.eigendecompositions(),
+        restarts: summaries,
+        trace: best.map_or_else(Vec::new, |l| {
+            let scaled = |p: TracePoint| TracePoint { value: p.value * count, ..p };
+            l.outcome.trace.into_iter().map(scaled).collect()
+        }),
+        solve: model.solve_report(factor),
+        identifiability: shares,
+        wall_time: clock.elapsed(),
+        warnings,
+    };
+    Ok(FittedMultiTaskGp::new(term, data, posterior, standard_errors, report))
+}
+
+fn effective(optimizer: Optimizer, model: &Model) -> Optimizer {
+    match optimizer {
+        Optimizer::Auto if model.kernel_block().is_some() => Optimizer::Alternating,
+        Optimizer::Auto => Optimizer::Joint,
+        other => other,
+    }
+}
+
+/// Refuses values that are neither given nor learned.
+fn require_values(model: &Model) -> Result<()> {
+    match model.layout().entries().iter().find(|e| !e.spec.given && !e.range.is_empty()) {
+        Some(entry) => Err(Error::MissingValue { path: entry.path.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn summary(l: &Learned) -> RestartSummary {
+    RestartSummary {
+        log_posterior: l.log_posterior,
+        stop: l.outcome.stop,
+        iterations: l.outcome.iterations,
+        evaluations: l.outcome.evaluations,
+    }
+}
+
+/// One start: the first at the values specified, the others with free kernel values moved by
+/// standard normal draws.
+fn learn(
+    settings: &MultiTaskGp,
+    model: &Model,
+    initial: &[f64],
+    restart: usize,
+    joint: bool,
+) -> Result<Learned> {
+    let mut initial = initial.to_vec();
+    if restart > 0 {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(settings.seed);
+        (0..restart).for_each(|_| rng.jump());
+        let mut free = model.layout().pack(&initial);
+        let kernel = model.kernel_block().unwrap_or(free.len());
+        free[..kernel].iter_mut().for_each(|u| *u += rng.sample::<f64, _>(StandardNormal));
+        model.layout().unpack_into(&free, &mut initial);
+    }
+    let (start, spectral) = model.start(&initial)?;
+    let mut evaluations = 0;
+    let report = |log_posterior: f64| {
+        evaluations += 1;
+        let Some(observer) = &settings.observer else { return Ok(()) };
+        let progress = Progress {
+            restart,
+            evaluations,
+            eigendecompositions: model.eigendecompositions(),
+            log_posterior,
+        };
+        match observer.progress(&progress) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::Cancelled { evaluations }),
+        }
+    };
+    let outer_settings = LbfgsSettings {
+        gradient_tolerance: settings.gradient_tolerance,
+        max_iterations: settings.max_iterations,
+        ..LbfgsSettings::default()
+    };
+    let free = model.layout().pack(&start);
+    let count = -(model.n_observations() as f64);
+    let (outcome, free) = if joint {
+        drop(spectral);
+        let mut objective = JointObjective::new(model, start.clone(), report);
+        let outcome = minimise(&mut objective, &free, &outer_settings)?;
+        let free = outcome.point.clone();
+        (outcome, free)
+    } else {
+        let mut blocks = AlternatingBlocks::new(model, start.clone(), spectral, report)?;
+        let n_outer = blocks.n_outer();
+        let inner_settings = ScoringSettings {
+            gradient_tolerance: 0.1 * settings.gradient_tolerance,
+            ..ScoringSettings::default()
+        };
+        let (outer, inner) = free.split_at(n_outer);
+        let (outcome, inner) =
+            alternate(&mut blocks, outer, inner, &outer_settings, &inner_settings)?;
+        let free = outcome.point.iter().copied().chain(inner).collect();
+        (outcome, free)
+    };
+    let mut natural = start;
+    model.layout().unpack_into(&free, &mut natural);
+    let gradient_norm = outcome.gradient_norm();
+    Ok(Learned { natural, log_posterior: outcome.value * count, gradient_norm, outcome })
+}
+
+fn data_warnings(data: &Dataset) -> Vec<Warning> {
+    if data.n_rows() < 2 {
+        return Vec::new();
+    }
+    let constant = |table: ndarray::ArrayView2<f64>, names: &[String]| -> Vec<String> {
+        table
+            .axis_iter(Axis(1))
+            .zip(names)
+            .filter(|(column, _)| ColumnStatistics::of(column.view()).constant)
+            .map(|(_, name)| name.clone())
+            .collect()
+    };
+    let features = constant(data.x(), data.feature_names()).into_iter();
+    let tasks = constant(data.y(), data.task_names()).into_iter();
+    features
+        .map(|name| Warning::ConstantFeature { name })
+        .chain(tasks.map(|name| Warning::ConstantTask { name }))
+        .collect()
+}
+
+fn parameter_warnings(
+    settings: &MultiTaskGp,
+    model: &Model,
+    natural: &[f64],
+    data: &Dataset,
+) -> Vec<Warning> {
+    let mut out = Vec::new();
+    let noise = model.noise_matrix(natural);
+    if matches!(settings.noise, Noise::Shared | Noise::PerTask | Noise::Full) {
+        let scales = model.scales();
+        for (t, variance) in noise.diagonal().iter().enumerate() {
+            let unit = match settings.noise {
+                Noise::Shared => scales.pooled,
+                _ => scales.std[t],
+            };
+            if *variance < 2.0 * NOISE_FLOOR * unit * unit {
+                out.push(Warning::NoiseAtFloor { name: data.task_names()[t].clone() });
+            }
+        }
+    }
+    let n_tasks = model.n_tasks();
+    if n_tasks > 1 && n_tasks <= RANK_UP_TO {
+        let b = model.task_matrix(natural).to_dense(&noise);
+        let standardised =
+            &b / &model.scales().std / &model.scales().std.view().insert_axis(Axis(1));
+        // A task without variance of its own counts as lost, and so does a direction that is small
+        // beside the others.
+        let by_scale = rank(standardised);
+        let effective_rank = by_scale.min(rank(correlation(b.view())));
+        if effective_rank < n_tasks {
+            out.push(Warning::RankDeficient { effective_rank, n_tasks });
+        }
+    }
+    out
+}
+
+/// Eigenvalues above 1e-6 of the largest.
+fn rank(m: ndarray::Array2<f64>) -> usize {
+    match linalg::eigh(m) {
+        Ok((values, _)) => {
+            let largest = values.iter().fold(0.0f64, |a, v| a.max(*v));
+            values.iter().filter(|v| **v > 1e-6 * largest).count()
+        }
+        Err(_) => 0,
+    }
+}

@@ -1,0 +1,224 @@
+//! The fitted multi-task Gaussian process.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array2, Array3, Array4, ArrayD, ArrayView2};
+
+use super::report::FitReport;
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::gp::{Posterior, Prediction, Uncertainty};
+use crate::kernel::Kernel;
+use crate::matrix_kernel::Separable;
+use crate::op::{NoiseMatrix, TaskMatrix, correlation};
+use crate::task::{Noise, Task};
+
+/// A multi-task Gaussian process with learned parameters: predicts, samples, and tells what it
+/// learned. Everything is in the user's units. Printing it gives the table of parameters, task
+/// correlations and the report.
+#[derive(Debug, Clone)]
+pub struct FittedMultiTaskGp {
+    pub(super) term: Separable,
+    pub(super) task_names: Vec<String>,
+    pub(super) feature_names: Vec<String>,
+    pub(super) posterior: Posterior,
+    standard_errors: Option<Array2<f64>>,
+    pub(super) report: FitReport,
+}
+
+impl FittedMultiTaskGp {
+    pub(super) fn new(
+        term: Separable,
+        data: &Dataset,
+        posterior: Posterior,
+        standard_errors: Option<Array2<f64>>,
+        report: FitReport,
+    ) -> Self {
+        let model = posterior.model();
+        let natural = posterior.natural();
+        let term = Separable {
+            kernel: term.kernel.with_values(model.kernel(), model.theta(natural)),
+            task: term.task.with_values(model.task(), model.phi(natural)),
+        };
+        FittedMultiTaskGp {
+            term,
+            task_names: data.task_names().to_vec(),
+            feature_names: data.feature_names().to_vec(),
+            posterior,
+            standard_errors,
+            report,
+        }
+    }
+
+    /// Means, and standard deviations where asked for, at xs (m, d): both (m, T).
+    ///
+    /// ```
+    /// use coregion::prelude::*;
+    /// use ndarray::array;
+    /// let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// let y = array![[0.0, 0.1], [0.8, 0.9], [0.9, 1.0], [0.1, 0.2], [-0.8, -0.7]];
+    /// let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let p = gp.predict(array![[1.5]].view(), Uncertainty::Std)?;
+    /// assert_eq!(p.mean.dim(), (1, 2));
+    /// assert_eq!(p.std()?.dim(), (1, 2));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`], [`crate::Error::NotFinite`] or [`crate::Error::InvalidValue`] for
+    /// rows that do not fit.
+    pub fn predict(&self, xs: ArrayView2<f64>, uncertainty: Uncertainty) -> Result<Prediction> {
+        self.posterior.predict(xs, uncertainty)
+    }
+
+    /// Predictions at xs (m, d) where some tasks were measured there: `given` (m, T) with `NaN`
+    /// where wanted. See [`Posterior::predict_given`].
+    ///
+    /// # Errors
+    /// As [`Posterior::predict_given`].
+    pub fn predict_given(
+        &self,
+        xs: ArrayView2<f64>,
+        given: ArrayView2<f64>,
+        uncertainty: Uncertainty,
+    ) -> Result<Prediction> {
+        self.posterior.predict_given(xs, given, uncertainty)
+    }
+
+    /// The covariance between the latent functions of all tasks at each row: (m, T, T).
+    ///
+    /// # Errors
+    /// As [`Posterior::task_covariances`].
+    pub fn predict_task_covariances(&self, xs: ArrayView2<f64>) -> Result<Array3<f64>> {
+        self.posterior.task_covariances(xs)
+    }
+
+    /// The joint covariance `[i, t, j, s] = Cov(f_t(x_i), f_s(x_j))`: (m, T, m, T).
+    ///
+    /// # Errors
+    /// As [`Posterior::joint_covariance`].
+    pub fn predict_covariance(
+        &self,
+        xs: ArrayView2<f64>,
+        include_noise: bool,
+    ) -> Result<Array4<f64>> {
+        self.posterior.joint_covariance(xs, include_noise)
+    }
+
+    /// Joint draws at xs (m, d): (m, T, n_samples).
+    ///
+    /// # Errors
+    /// As [`Posterior::sample`].
+    pub fn sample(
+        &self,
+        xs: ArrayView2<f64>,
+        n_samples: usize,
+        include_noise: bool,
+        seed: u64,
+    ) -> Result<Array3<f64>> {
+        self.posterior.sample(xs, n_samples, include_noise, seed)
+    }
+
+    /// The posterior, for what this type does not show.
+    pub fn posterior(&self) -> &Posterior {
+        &self.posterior
+    }
+
+    /// Log marginal likelihood of the training data: natural log, total, in the user's units,
+    /// without priors.
+    pub fn log_marginal_likelihood(&self) -> f64 {
+        self.posterior.factor().log_likelihood()
+    }
+
+    /// Log marginal likelihood of the training data with some parameters set to other values, and
+    /// its gradient with respect to every parameter, natural, by path.
+    ///
+    /// # Errors
+    /// [`crate::Error::UnknownName`], [`crate::Error::Shape`], [`crate::Error::InvalidValue`] for
+    /// values that do not fit; [`crate::Error::NotPositive`] where a covariance is not positive
+    /// definite there.
+    pub fn log_marginal_likelihood_at(
+        &self,
+        parameters: &[(&str, ArrayD<f64>)],
+    ) -> Result<(f64, BTreeMap<String, ArrayD<f64>>)> {
+        let model = self.posterior.model();
+        let mut natural = self.posterior.natural().to_vec();
+        for (path, values) in parameters {
+            model.layout().set(path, values, &mut natural)?;
+        }
+        let (value, gradient) = model.log_likelihood(&natural)?;
+        let entries = model.layout().entries().iter();
+        Ok((value, entries.map(|e| (e.path.clone(), e.array(&gradient))).collect()))
+    }
+
+    /// Every parameter by path: natural, in the user's units.
+    pub fn parameters(&self) -> BTreeMap<String, ArrayD<f64>> {
+        let natural = self.posterior.natural();
+        let entries = self.posterior.model().layout().entries().iter();
+        entries.map(|e| (e.path.clone(), e.array(natural))).collect()
+    }
+
+    /// The kernel with its learned values.
+    pub fn kernel(&self) -> &Kernel {
+        &self.term.kernel
+    }
+
+    /// The task covariance with its learned values.
+    pub fn task(&self) -> &Task {
+        &self.term.task
+    }
+
+    /// B, in the structure it was learned in.
+    pub fn task_matrix(&self) -> TaskMatrix {
+        self.posterior.model().task_matrix(self.posterior.natural())
+    }
+
+    /// Sigma, in the structure it was learned in.
+    pub fn noise_matrix(&self) -> NoiseMatrix {
+        self.posterior.model().noise_matrix(self.posterior.natural())
+    }
+
+    /// The task covariance B (T, T), made on request.
+    pub fn task_covariance(&self) -> Array2<f64> {
+        self.task_matrix().to_dense(&self.noise_matrix())
+    }
+
+    /// The correlations between tasks (T, T), made on request.
+    pub fn task_correlation(&self) -> Array2<f64> {
+        correlation(self.task_covariance().view())
+    }
+
+    /// Standard errors (T, T) of the task correlations, from the Fisher information of B and Sigma
+    /// at held kernel parameters; `None` where B was not learned or is too large.
+    pub fn task_correlation_std_error(&self) -> Option<&Array2<f64>> {
+        self.standard_errors.as_ref()
+    }
+
+    /// The noise covariance Sigma (T, T) at one input, made on request.
+    pub fn noise_covariance(&self) -> Array2<f64> {
+        self.noise_matrix().to_dense()
+    }
+
+    /// The learned noise as a given one, to evaluate the same model elsewhere.
+    pub fn noise(&self) -> Noise {
+        match self.noise_matrix() {
+            NoiseMatrix::Diagonal(v) => Noise::Variances(v.to_vec()),
+            NoiseMatrix::Dense(m) => Noise::Covariance(m),
+        }
+    }
+
+    /// What the fit did.
+    pub fn report(&self) -> &FitReport {
+        &self.report
+    }
+
+    /// Names of the tasks.
+    pub fn task_names(&self) -> &[String] {
+        &self.task_names
+    }
+
+    /// Names of the columns of x.
+    pub fn feature_names(&self) -> &[String] {
+        &self.feature_names
+    }
+}

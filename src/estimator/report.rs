@@ -1,0 +1,169 @@
+//! What a fit did and what the user should know about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::learn::{Stop, TracePoint};
+use crate::solve::SolveReport;
+use crate::spec::number;
+
+/// Something about a fit that deserves attention.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// A column of x is constant: it has no influence, and its lengthscale no meaning.
+    ConstantFeature {
+        /// Name of the column.
+        name: String,
+    },
+    /// A task is constant: it is predicted as its value, and gains nothing.
+    ConstantTask {
+        /// Name of the task.
+        name: String,
+    },
+    /// The learned noise variance of a task lies at its floor: the data look free of noise.
+    NoiseAtFloor {
+        /// Name of the task.
+        name: String,
+    },
+    /// The task covariance has fewer directions than tasks: an optimum on the boundary.
+    RankDeficient {
+        /// Eigenvalues of the task correlation above 1e-6 of the largest.
+        effective_rank: usize,
+        /// Number of tasks.
+        n_tasks: usize,
+    },
+    /// Signal and noise can hardly be told apart (see [`crate::gp::identifiability`]).
+    NotIdentified {
+        /// Share of the information that is left.
+        share: f64,
+    },
+    /// The gradient is above the tolerance.
+    NotConverged {
+        /// Largest entry of the gradient, per observation.
+        gradient_norm: f64,
+        /// Why the optimiser stopped.
+        stop: Stop,
+    },
+    /// One row tells nothing of the covariances: they are at their start values.
+    OneRow,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::ConstantFeature { name } => {
+                write!(f, "column '{name}' of x is constant and has no influence")
+            }
+            Warning::ConstantTask { name } => {
+                write!(f, "task '{name}' is constant: it is predicted as its value")
+            }
+            Warning::NoiseAtFloor { name } => {
+                write!(f, "the noise of task '{name}' is at its floor, 1e-6 of the task's variance")
+            }
+            Warning::RankDeficient { effective_rank, n_tasks } => write!(
+                f,
+                "the task covariance has rank {effective_rank} of {n_tasks}: an optimum on the \
+                 boundary"
+            ),
+            Warning::NotIdentified { share } => write!(
+                f,
+                "signal and noise can hardly be told apart: {} of the information is left",
+                number(*share)
+            ),
+            Warning::NotConverged { gradient_norm, stop } => write!(
+                f,
+                "not converged: largest gradient entry {} nats per observation ({stop:?})",
+                number(*gradient_norm)
+            ),
+            Warning::OneRow => {
+                write!(
+                    f,
+                    "one row tells nothing of the covariances: they are at their start values"
+                )
+            }
+        }
+    }
+}
+
+/// One start and where it led.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RestartSummary {
+    /// Log posterior density reached.
+    pub log_posterior: f64,
+    /// Why the optimiser stopped.
+    pub stop: Stop,
+    /// Iterations of the outer optimiser.
+    pub iterations: usize,
+    /// Evaluations of the outer objective.
+    pub evaluations: usize,
+}
+
+/// What a fit did.
+#[derive(Debug, Clone)]
+pub struct FitReport {
+    /// How parameters were learned: `alternating`, `joint` or `none`.
+    pub optimizer: &'static str,
+    /// True where the largest entry of the gradient is below the tolerance.
+    pub converged: bool,
+    /// Largest entry of the gradient with respect to the free values, in nats per observation.
+    pub gradient_norm: f64,
+    /// Why the optimiser stopped.
+    pub stop: Stop,
+    /// Iterations of the outer optimiser in the best start.
+    pub iterations: usize,
+    /// Evaluations of the outer objective in the best start.
+    pub evaluations: usize,
+    /// Eigendecompositions of n x n matrices in all starts, the final posterior included.
+    pub eigendecompositions: usize,
+    /// Every start, the first one first.
+    pub restarts: Vec<RestartSummary>,
+    /// Log posterior density at each outer evaluation of the best start, in order.
+    pub trace: Vec<TracePoint>,
+    /// What the solver did at the optimum.
+    pub solve: SolveReport,
+    /// Share of the information about B left when the noise is unknown too; `None` where it was not
+    /// computed.
+    pub identifiability: Option<f64>,
+    /// Wall time of the fit.
+    pub wall_time: Duration,
+    /// What deserves attention.
+    pub warnings: Vec<Warning>,
+}
+
+impl fmt::Display for FitReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = &self.solve;
+        let exact = if s.exact { "exact" } else { "approximate" };
+        writeln!(f, "  solver               {} ({exact}; {})", s.solver, s.precision)?;
+        writeln!(f, "  why                  {}", s.why)?;
+        writeln!(
+            f,
+            "  optimizer            {}, {} iterations, {} evaluations, {} start(s)",
+            self.optimizer,
+            self.iterations,
+            self.evaluations,
+            self.restarts.len().max(1)
+        )?;
+        writeln!(
+            f,
+            "  converged            {} (largest gradient entry {} nats per observation)",
+            if self.converged { "yes" } else { "no" },
+            number(self.gradient_norm)
+        )?;
+        writeln!(f, "  eigendecompositions  {}", self.eigendecompositions)?;
+        if s.clipped_eigenvalues > 0 {
+            writeln!(
+                f,
+                "  clipped eigenvalues  {} (at most {} of the largest)",
+                s.clipped_eigenvalues,
+                number(s.clipped_magnitude)
+            )?;
+        }
+        writeln!(f, "  wall time            {:.2} s", self.wall_time.as_secs_f64())?;
+        for warning in &self.warnings {
+            writeln!(f, "  warning: {warning}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! One Gaussian process for each task alone: what multi-task models are compared with.
+
+use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
+
+use super::fitted::FittedMultiTaskGp;
+use super::multi_task_gp::MultiTaskGp;
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::gp::{Mean, Prediction, Uncertainty};
+use crate::task::{Diagonal, Noise};
+
+/// T Gaussian processes that share nothing, each with a kernel of its own.
+///
+/// ```
+/// use coregion::prelude::*;
+/// use ndarray::array;
+/// let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// let y = array![[0.0, 0.1], [0.8, 0.9], [0.9, 1.0], [0.1, 0.2], [-0.8, -0.7]];
+/// let data = Dataset::new(x.view(), y.view())?;
+/// let alone = MultiTaskGp::new(Rbf::ard()).fit_single_tasks(&data)?;
+/// assert_eq!(alone.predict(array![[1.5]].view(), Uncertainty::Std)?.mean.dim(), (1, 2));
+/// # Ok::<(), coregion::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct SingleTaskGps {
+    models: Vec<FittedMultiTaskGp>,
+}
+
+impl SingleTaskGps {
+    pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<Self> {
+        let models = (0..data.n_tasks())
+            .into_par_iter()
+            .map(|t| {
+                let mut one = settings.clone().task(Diagonal::new());
+                one.noise = match &settings.noise {
+                    Noise::Variances(v) => {
+                        Noise::Variances(v.get(t).copied().into_iter().collect())
+                    }
+                    Noise::Covariance(m) => {
+                        Noise::Variances(m.get((t, t)).copied().into_iter().collect())
+                    }
+                    _ => Noise::PerTask,
+                };
+                if let Mean::Given(values) = &settings.mean {
+                    one.mean = Mean::Given(values.get(t).copied().into_iter().collect());
+                }
+                one.fit(&data.task(t)?)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(SingleTaskGps { models })
+    }
+
+    /// The model of each task.
+    pub fn models(&self) -> &[FittedMultiTaskGp] {
+        &self.models
+    }
+
+    /// Sum of the tasks' log marginal likelihoods.
+    pub fn log_marginal_likelihood(&self) -> f64 {
+        self.models.iter().map(FittedMultiTaskGp::log_marginal_likelihood).sum()
+    }
+
+    /// Means, and standard deviations where asked for, at xs (m, d): both (m, T).
+    ///
+    /// # Errors
+    /// As [`FittedMultiTaskGp::predict`].
+    pub fn predict(&self, xs: ArrayView2<f64>, uncertainty: Uncertainty) -> Result<Prediction> {
+        let shape = (xs.nrows(), self.models.len());
+        let mut out = Prediction {
+            mean: Array2::zeros(shape),
+            std: (uncertainty != Uncertainty::None).then(|| Array2::zeros(shape)),
+            clipped_variances: 0,
+        };
+        for (t, model) in self.models.iter().enumerate() {
+            let one = model.predict(xs, uncertainty)?;
+            out.mean.column_mut(t).assign(&one.mean.index_axis(Axis(1), 0));
+            if let (Some(all), Some(std)) = (&mut out.std, &one.std) {
+                all.column_mut(t).assign(&std.index_axis(Axis(1), 0));
+            }
+            out.clipped_variances += one.clipped_variances;
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,67 @@
+//! The inner problem: B and Sigma on a fixed spectrum.
+
+use super::fisher;
+use super::model::{Model, Spectral};
+use crate::error::Result;
+use crate::learn::{Objective, Scoring};
+use crate::solve::KroneckerFactor;
+
+/// Minus the log posterior density per observation as a function of the free values of B and Sigma,
+/// at held kernel parameters. One evaluation costs O(n T^2 + T^3).
+pub(super) struct InnerObjective<'a> {
+    pub(super) model: &'a Model,
+    pub(super) spectral: Spectral,
+    /// Number of free values before those of this problem.
+    pub(super) offset: usize,
+    /// Free values of the whole model; the inner ones are overwritten.
+    pub(super) free: Vec<f64>,
+    /// Natural values at the point last evaluated.
+    pub(super) natural: Vec<f64>,
+    /// The factorisation at the point last evaluated.
+    pub(super) factor: Option<KroneckerFactor>,
+}
+
+impl<'a> InnerObjective<'a> {
+    pub(super) fn new(
+        model: &'a Model,
+        spectral: Spectral,
+        offset: usize,
+        free: Vec<f64>,
+        natural: Vec<f64>,
+    ) -> Self {
+        InnerObjective { model, spectral, offset, free, natural, factor: None }
+    }
+
+    /// Moves to a point and factors there.
+    pub(super) fn visit(&mut self, point: &[f64]) -> Result<()> {
+        self.free[self.offset..].copy_from_slice(point);
+        self.model.layout().unpack_into(&self.free, &mut self.natural);
+        self.factor = None;
+        self.factor = Some(self.model.factor(&self.spectral, &self.natural)?);
+        Ok(())
+    }
+}
+
+impl Objective for InnerObjective<'_> {
+    fn evaluate(&mut self, point: &[f64]) -> Result<(f64, Vec<f64>)> {
+        self.visit(point)?;
+        let mut gradient = vec![0.0; self.natural.len()];
+        let mut value = self.model.layout().log_prior(&self.natural, &mut gradient);
+        if let Some(factor) = &self.factor {
+            value += factor.log_likelihood();
+            self.model.add_task_gradient(factor, &self.natural, &mut gradient);
+        }
+        let count = -(self.model.n_observations() as f64);
+        let free = self.model.layout().pullback(&self.free, &gradient);
+        Ok((value / count, free[self.offset..].iter().map(|g| g / count).collect()))
+    }
+}
+
+impl Scoring for InnerObjective<'_> {
+    fn step(&mut self, _point: &[f64], gradient: &[f64], damping: f64) -> Option<Vec<f64>> {
+        let factor = self.factor.as_ref()?;
+        let place = fisher::Place { offset: self.offset, free: &self.free, natural: &self.natural };
+        fisher::separable_step(self.model, factor, &place, damping)
+            .or_else(|| fisher::coordinate_step(self.model, factor, &place, gradient, damping))
+    }
+}

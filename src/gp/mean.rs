@@ -1,0 +1,43 @@
+//! The mean of each task.
+
+use ndarray::{Array1, ArrayView2, Axis};
+
+use crate::data::ColumnStatistics;
+use crate::error::{Error, Result};
+
+/// The mean function: one constant for each task, held while the rest is learned.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Mean {
+    /// Zero.
+    Zero,
+    /// The mean of each task over the training rows.
+    #[default]
+    Training,
+    /// Constants (T) given.
+    Given(Vec<f64>),
+}
+
+impl Mean {
+    /// The constants for outputs y (n, T).
+    pub(super) fn offsets(&self, y: ArrayView2<f64>) -> Result<Array1<f64>> {
+        match self {
+            Mean::Zero => Ok(Array1::zeros(y.ncols())),
+            Mean::Training => {
+                Ok(y.axis_iter(Axis(1)).map(|column| ColumnStatistics::of(column).mean).collect())
+            }
+            Mean::Given(values) if values.len() != y.ncols() => Err(Error::Shape {
+                argument: "mean".to_string(),
+                found: format!("{} values", values.len()),
+                expected: format!("{}, one for each task", y.ncols()),
+            }),
+            Mean::Given(values) => match values.iter().find(|v| !v.is_finite()) {
+                Some(bad) => Err(Error::InvalidValue {
+                    argument: "mean".to_string(),
+                    found: bad.to_string(),
+                    expected: "finite values".to_string(),
+                }),
+                None => Ok(Array1::from(values.clone())),
+            },
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Alternating learning: kernel parameters outside, B and Sigma inside on one spectrum.
+
+use super::inner::InnerObjective;
+use super::model::{Model, Spectral};
+use crate::error::{Error, Result};
+use crate::learn::{Blocks, Scoring};
+
+/// The two blocks of a model: an outer point costs one eigendecomposition, and any number of inner
+/// steps over B and Sigma use it. The outer gradient is the partial derivative with respect to the
+/// kernel parameters at the inner optimum (envelope theorem).
+pub struct AlternatingBlocks<'a, F> {
+    inner: InnerObjective<'a>,
+    /// Free kernel values that the spectrum at hand belongs to.
+    prepared: Vec<f64>,
+    report: F,
+}
+
+impl<'a, F: FnMut(f64) -> Result<()>> AlternatingBlocks<'a, F> {
+    /// The blocks around natural values, whose held entries stay, with the spectrum there. `report`
+    /// is called with the log posterior density at each outer point and may end the work with an
+    /// error.
+    ///
+    /// # Errors
+    /// [`Error::Incompatible`] where a kernel parameter is tied to one of B or Sigma.
+    pub fn new(model: &'a Model, natural: Vec<f64>, spectral: Spectral, report: F) -> Result<Self> {
+        let offset = model.kernel_block().ok_or_else(|| Error::Incompatible {
+            options: "alternating learning and a tie between kernel and task parameters"
+                .to_string(),
+            advice: "use the joint optimizer".to_string(),
+        })?;
+        let free = model.layout().pack(&natural);
+        let prepared = free[..offset].to_vec();
+        let inner = InnerObjective::new(model, spectral, offset, free, natural);
+        Ok(AlternatingBlocks { inner, prepared, report })
+    }
+
+    /// Number of free kernel values.
+    pub fn n_outer(&self) -> usize {
+        self.inner.offset
+    }
+}
+
+impl<F: FnMut(f64) -> Result<()>> Blocks for AlternatingBlocks<'_, F> {
+    fn prepare(&mut self, outer: &[f64]) -> Result<()> {
+        if self.prepared == outer {
+            return Ok(());
+        }
+        let inner = &mut self.inner;
+        inner.free[..inner.offset].copy_from_slice(outer);
+        inner.model.layout().unpack_into(&inner.free, &mut inner.natural);
+        self.prepared.clear();
+        inner.spectral = inner.model.spectral(&inner.natural)?;
+        self.prepared.extend_from_slice(outer);
+        Ok(())
+    }
+
+    fn inner(&mut self) -> &mut dyn Scoring {
+        &mut self.inner
+    }
+
+    fn outer_gradient(&mut self, point: &[f64]) -> Result<(f64, Vec<f64>)> {
+        let inner = &mut self.inner;
+        inner.visit(point)?;
+        let mut gradient = vec![0.0; inner.natural.len()];
+        let mut value = inner.model.layout().log_prior(&inner.natural, &mut gradient);
+        if let Some(factor) = &inner.factor {
+            value += factor.log_likelihood();
+            if inner.offset > 0 {
+                inner.model.add_kernel_gradient(factor, &inner.natural, &mut gradient);
+            }
+        }
+        (self.report)(value)?;
+        let count = -(inner.model.n_observations() as f64);
+        let free = inner.model.layout().pullback(&inner.free, &gradient);
+        Ok((0.0, free[..inner.offset].iter().map(|g| g / count).collect()))
+    }
+}

@@ -1,0 +1,115 @@
+//! The deterministic, data-driven start of learning.
+
+use ndarray::Array2;
+
+use super::inner::InnerObjective;
+use super::model::{Model, Spectral};
+use crate::error::Result;
+use crate::linalg;
+use crate::task::Moment;
+
+/// Shares of the covariance of Y that are tried as signal.
+const SHARES: [f64; 6] = [0.1, 0.3, 0.5, 0.7, 0.9, 0.97];
+/// EM steps from the best share, where they have a closed form.
+const EM_STEPS: usize = 5;
+
+impl Model {
+    /// Natural start values: kernel parameters as specified, B and Sigma as the best of a grid over
+    /// how much of the covariance of Y is signal, `B = rho cov(Y)` and `Sigma = (1 - rho) cov(Y)` in
+    /// the structure of each, then a few EM steps. Values the user gave are kept. One
+    /// eigendecomposition, returned beside the values.
+    ///
+    /// # Errors
+    /// As [`Model::spectral`].
+    pub fn start(&self, initial: &[f64]) -> Result<(Vec<f64>, Spectral)> {
+        let spectral = self.spectral(initial)?;
+        let n_free_kernel = self.kernel_block().unwrap_or(0);
+        if self.layout().n_free() == n_free_kernel || self.n_rows() < 2 {
+            return Ok((initial.to_vec(), spectral));
+        }
+        let rows = self.residuals(initial) / (self.n_rows() as f64).sqrt();
+        let mut best = (f64::NEG_INFINITY, initial.to_vec());
+        for share in SHARES {
+            let target = Moment { rows: &rows * (share.sqrt() / self.scales().amplitude) };
+            let phi = self.task().start(&target);
+            let psi = self.noise.start(rows.view(), 1.0 - share);
+            let candidate = self.merged(initial, &phi, &psi);
+            if let Ok(factor) = self.factor(&spectral, &candidate) {
+                let value = factor.log_likelihood();
+                if value > best.0 {
+                    best = (value, candidate);
+                }
+            }
+        }
+        for _ in 0..EM_STEPS {
+            let Some(candidate) = self.em_step(&spectral, &best.1)? else { break };
+            let Ok(factor) = self.factor(&spectral, &candidate) else { break };
+            let value = factor.log_likelihood();
+            if value <= best.0 {
+                break;
+            }
+            best = (value, candidate);
+        }
+        Ok((best.1, spectral))
+    }
+
+    /// Natural values with phi and psi in place of those that are learned and were not given.
+    fn merged(&self, natural: &[f64], phi: &[f64], psi: &[f64]) -> Vec<f64> {
+        let mut out = natural.to_vec();
+        let starts = [(self.task_range(), phi), (self.noise_range(), psi)];
+        for entry in self.layout().entries().iter().filter(|e| !e.spec.given) {
+            for (range, values) in &starts {
+                if entry.range.start >= range.start && entry.range.end <= range.end {
+                    for (k, i) in entry.range.clone().enumerate() {
+                        if entry.spec.free[k] {
+                            out[i] = values[i - range.start];
+                        }
+                    }
+                }
+            }
+        }
+        // Ties and ranges are respected by a round trip through the free values.
+        let free = self.layout().pack(&out);
+        self.layout().unpack_into(&free, &mut out);
+        out
+    }
+
+    /// One EM step in the eigenbasis: `B <- B + B G_B B / n` and `Sigma <- Sigma + Sigma G_Sigma
+    /// Sigma / n` with twice the adjoints as G, each put into its structure. `None` where the
+    /// structure of B has no closed form or a value of it is held.
+    fn em_step(&self, spectral: &Spectral, natural: &[f64]) -> Result<Option<Vec<f64>>> {
+        let slots = self.layout().slots();
+        let learned = slots[self.task_range()].iter().any(Option::is_some);
+        if !(learned && self.task().has_closed_form()) {
+            return Ok(None);
+        }
+        let n = self.n_rows() as f64;
+        let noise = self.noise_matrix(natural).to_dense();
+        let b = self.task_matrix(natural).to_dense(&self.noise_matrix(natural));
+        let factor = self.factor(spectral, natural)?;
+        let moment = |m: &Array2<f64>, g: Array2<f64>| {
+            let change = linalg::matmul(linalg::matmul(m.view(), g.view()).view(), m.view());
+            m + &(change * (2.0 / n))
+        };
+        let task_moment = moment(&b, factor.task_adjoint().to_dense());
+        let Some(phi) = self.task().closed_form(task_moment.view()) else { return Ok(None) };
+        let psi = self.noise.closed_form(moment(&noise, factor.noise_adjoint().to_dense()).view());
+        Ok(Some(self.merged(natural, &phi, &psi)))
+    }
+
+    /// The inner optimum at held kernel parameters, for tests of the alternation.
+    ///
+    /// # Errors
+    /// As [`crate::learn::score`].
+    pub fn inner_optimum(&self, natural: &[f64]) -> Result<(f64, Vec<f64>)> {
+        let offset = self.kernel_block().unwrap_or(0);
+        let free = self.layout().pack(natural);
+        let start = free[offset..].to_vec();
+        let spectral = self.spectral(natural)?;
+        let mut inner = InnerObjective::new(self, spectral, offset, free, natural.to_vec());
+        let settings = crate::learn::ScoringSettings::default();
+        let outcome = crate::learn::score(&mut inner, &start, &settings)?;
+        inner.visit(&outcome.point)?;
+        Ok((-outcome.value * self.n_observations() as f64, inner.natural))
+    }
+}

@@ -1,0 +1,61 @@
+//! What a kernel is told about the columns it is bound to.
+
+use crate::data::{ColumnStatistics, pooled_scale};
+
+/// Whether a kernel's overall amplitude is a parameter of its own or already represented elsewhere
+/// (by the task covariance, or by a factor beside it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amplitude {
+    /// Represented elsewhere: amplitudes given are held.
+    Held,
+    /// Not represented elsewhere: it may be learned.
+    Free,
+}
+
+/// The columns a kernel acts on, their scales, and who owns the amplitude.
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    /// Column numbers in x.
+    pub columns: Vec<usize>,
+    /// Statistics of those columns.
+    pub statistics: Vec<ColumnStatistics>,
+    /// Who owns the amplitude.
+    pub amplitude: Amplitude,
+}
+
+impl Inputs {
+    /// All columns of a table, whose statistics are given, inside a term whose task covariance owns
+    /// the amplitude.
+    pub fn all(statistics: &[ColumnStatistics]) -> Self {
+        Inputs {
+            columns: (0..statistics.len()).collect(),
+            statistics: statistics.to_vec(),
+            amplitude: Amplitude::Held,
+        }
+    }
+
+    /// The same inputs with another owner of the amplitude.
+    pub fn with_amplitude(&self, amplitude: Amplitude) -> Self {
+        Inputs { amplitude, ..self.clone() }
+    }
+
+    /// Number of columns.
+    pub fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// True where there is no column.
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// One scale for each column; 1 where a column is constant.
+    pub fn scales(&self) -> Vec<f64> {
+        self.statistics.iter().map(|s| if s.constant { 1.0 } else { s.scale }).collect()
+    }
+
+    /// One scale for all columns together: the root mean square of theirs.
+    pub fn pooled(&self) -> f64 {
+        pooled_scale(self.statistics.iter().copied())
+    }
+}

@@ -1,0 +1,64 @@
+//! Every kernel, by name: the only list there is.
+
+use super::{
+    BoundKernel, Inputs, Kernel, categorical, columns, constant, cosine, linear, matern, periodic,
+    polynomial, product, rational_quadratic, rbf, scale, spectral_mixture, sum,
+};
+use crate::error::{Error, Result};
+use crate::spec::Spec;
+
+/// One registered kernel.
+#[derive(Debug, Clone, Copy)]
+pub struct KernelEntry {
+    /// Name in specifications, prints and model files.
+    pub name: &'static str,
+    /// Binds a specification of that name to columns.
+    pub bind: fn(&Spec, &Inputs) -> Result<Box<dyn BoundKernel>>,
+    /// Instances the conformance tests run on: valid on two columns, or on `.on([0])`.
+    pub examples: fn() -> Vec<Kernel>,
+}
+
+const REGISTRY: &[KernelEntry] = &[
+    rbf::ENTRY,
+    matern::MATERN12,
+    matern::MATERN32,
+    matern::MATERN52,
+    rational_quadratic::ENTRY,
+    periodic::ENTRY,
+    cosine::ENTRY,
+    linear::ENTRY,
+    polynomial::ENTRY,
+    constant::ENTRY,
+    spectral_mixture::ENTRY,
+    categorical::ENTRY,
+    sum::ENTRY,
+    product::ENTRY,
+    scale::ENTRY,
+    columns::ENTRY,
+];
+
+/// Every registered kernel.
+///
+/// ```
+/// assert!(coregion::kernel::registry().iter().any(|entry| entry.name == "Matern52"));
+/// ```
+pub fn registry() -> &'static [KernelEntry] {
+    REGISTRY
+}
+
+fn find(name: &str) -> Result<&'static KernelEntry> {
+    REGISTRY.iter().find(|e| e.name == name).ok_or_else(|| Error::UnknownName {
+        kind: "kernel".to_string(),
+        name: name.to_string(),
+        known: REGISTRY.iter().map(|e| e.name.to_string()).collect(),
+    })
+}
+
+pub(super) fn bind(spec: &Spec, inputs: &Inputs) -> Result<Box<dyn BoundKernel>> {
+    (find(&spec.name)?.bind)(spec, inputs)
+}
+
+pub(super) fn check(spec: &Spec) -> Result<()> {
+    find(&spec.name)?;
+    spec.children.iter().try_for_each(check)
+}

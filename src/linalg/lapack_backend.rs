@@ -1,0 +1,82 @@
+//! The backend of the feature `lapack`: ndarray-linalg and LAPACK over the system's OpenBLAS.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
+use ndarray_linalg::{Cholesky, Diag, SolveTriangular, UPLO};
+
+use crate::error::{Error, Result};
+
+pub(super) const NAME: &str = "lapack";
+
+/// Divide and conquer through `dsyevd`: ndarray-linalg's own `eigh` calls the several times slower
+/// QL iteration.
+pub(super) fn eigh(a: Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
+    let n = a.nrows();
+    let mut a = a.as_standard_layout().into_owned();
+    let mut s = Array1::<f64>::zeros(n);
+    let failure = |detail: String| Error::Numerical {
+        operation: "eigendecomposition (dsyevd)".to_string(),
+        detail,
+    };
+    let size = i32::try_from(n).map_err(|_| failure(format!("order {n} is too large")))?;
+    let (mut work, mut iwork) = (vec![0.0f64; 1], vec![0i32; 1]);
+    let mut info = 0;
+    // A row-major symmetric matrix is its own transpose; its lower triangle is LAPACK's upper one.
+    let (job, triangle) = (b'V' as std::ffi::c_char, b'U' as std::ffi::c_char);
+    let (mut lwork, mut liwork) = (-1i32, -1i32);
+    for _ in 0..2 {
+        // SAFETY: the first call (lengths -1) only asks for the sizes of the work spaces, the second
+        // is made with arrays of those sizes; `a` is n x n and contiguous and `s` has length n.
+        unsafe {
+            lapack_sys::dsyevd_(
+                &job,
+                &triangle,
+                &size,
+                a.as_mut_ptr(),
+                &size,
+                s.as_mut_ptr(),
+                work.as_mut_ptr(),
+                &lwork,
+                iwork.as_mut_ptr(),
+                &liwork,
+                &mut info,
+            );
+        }
+        if info != 0 {
+            return Err(failure(format!("info = {info} for a {n} x {n} matrix")));
+        }
+        if lwork == -1 {
+            (lwork, liwork) = (work[0] as i32, iwork[0]);
+            work.resize(lwork.max(1) as usize, 0.0);
+            iwork.resize(liwork.max(1) as usize, 0);
+        }
+    }
+    Ok((s, a.reversed_axes()))
+}
+
+pub(super) fn cholesky(a: ArrayView2<f64>) -> Result<Array2<f64>, String> {
+    a.as_standard_layout().into_owned().cholesky(UPLO::Lower).map_err(|e| e.to_string())
+}
+
+pub(super) fn solve_lower(l: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
+    solve(l, UPLO::Lower, b)
+}
+
+pub(super) fn solve_lower_transpose(l: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
+    solve(l.reversed_axes(), UPLO::Upper, b)
+}
+
+/// A triangular system; LAPACK reports only shapes that do not match, which the callers rule out, so
+/// that a failure shows as NaN and is caught where the result is used.
+fn solve(t: ArrayView2<f64>, uplo: UPLO, b: ArrayView2<f64>) -> Array2<f64> {
+    let b = b.as_standard_layout().into_owned();
+    let shape = b.raw_dim();
+    t.as_standard_layout()
+        .into_owned()
+        .solve_triangular_into(uplo, Diag::NonUnit, b)
+        .unwrap_or_else(|_| Array2::from_elem(shape, f64::NAN))
+}
+
+pub(super) fn matmul_into(a: ArrayView2<f64>, b: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
+    general_mat_mul(1.0, &a, &b, 0.0, &mut out);
+}

@@ -1,0 +1,79 @@
+//! The separable term `k(x, z) B`.
+
+use std::fmt;
+
+use ndarray::{Array1, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use crate::data::ColumnStatistics;
+use crate::error::{Error, Result};
+use crate::kernel::{BoundKernel, Inputs, Kernel};
+use crate::task::{BoundTask, Task, TaskScales};
+
+/// A scalar kernel times a task covariance: `Cov(f_t(x), f_s(z)) = k(x, z) B[t, s]`, the intrinsic
+/// coregionalization model (Goovaerts 1997, sec. 4.2; Alvarez, Rosasco & Lawrence 2012, sec. 4.2).
+///
+/// ```
+/// use coregion::kernel::Matern52;
+/// use coregion::matrix_kernel::Separable;
+/// use coregion::task::LowRank;
+/// let term = Separable { kernel: Matern52::ard(), task: LowRank::new(2) };
+/// assert_eq!(term.to_string(), "Matern52() (x) LowRank(rank=2)");
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Separable {
+    /// The scalar kernel k.
+    pub kernel: Kernel,
+    /// The task covariance B.
+    pub task: Task,
+}
+
+/// A separable term that knows its columns and the scales of its tasks.
+#[derive(Debug)]
+pub struct BoundSeparable {
+    /// The scalar kernel.
+    pub kernel: Box<dyn BoundKernel>,
+    /// The task covariance.
+    pub task: Box<dyn BoundTask>,
+    /// The scales the task covariance was bound to, the kernel's amplitude among them.
+    pub scales: TaskScales,
+}
+
+impl Separable {
+    /// Binds the term to inputs x (n, d) with the statistics of their columns, and to the scales of
+    /// the tasks: standard deviations and their pooled value.
+    ///
+    /// # Errors
+    /// What the kernel or the task covariance refuses; [`Error::InvalidValue`] where the kernel's
+    /// diagonal on x is not positive and finite.
+    pub fn bind(
+        &self,
+        x: ArrayView2<f64>,
+        statistics: &[ColumnStatistics],
+        std: Array1<f64>,
+        pooled: f64,
+    ) -> Result<BoundSeparable> {
+        let kernel = self.kernel.bind(&Inputs::all(statistics))?;
+        kernel.check(x)?;
+        let theta: Vec<f64> = kernel.params().iter().flat_map(|p| p.init.clone()).collect();
+        let mut diagonal = Array1::zeros(x.nrows());
+        kernel.diag(&theta, x, diagonal.view_mut());
+        let mean = diagonal.sum() / diagonal.len() as f64;
+        if !(mean > 0.0 && mean.is_finite()) {
+            return Err(Error::InvalidValue {
+                argument: format!("kernel {}", self.kernel),
+                found: format!("a mean variance of {mean:e} at the inputs"),
+                expected: "a positive finite variance: scale the columns".to_string(),
+            });
+        }
+        let scales = TaskScales { std, pooled, amplitude: mean.sqrt() };
+        let task = self.task.bind(&scales)?;
+        Ok(BoundSeparable { kernel, task, scales })
+    }
+}
+
+impl fmt::Display for Separable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (x) {}", self.kernel, self.task)
+    }
+}

@@ -1,0 +1,129 @@
+//! Derivatives of a scalar with respect to a symmetric matrix, in the shape they come in.
+//!
+//! An adjoint `G` of a symmetric matrix `M` satisfies `dL = sum(G o dM)`.
+
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+
+use crate::linalg;
+
+/// Adjoint of a Gram matrix (n x n), consumed band by band.
+#[derive(Debug, Clone)]
+pub enum Adjoint<'a> {
+    /// The matrix itself.
+    Dense(Array2<f64>),
+    /// `U diag(weights) U' + A A' `, as the congruence engine gives it.
+    Spectral {
+        /// Eigenvectors U (n, n).
+        vectors: ArrayView2<'a, f64>,
+        /// Weights (n).
+        weights: Array1<f64>,
+        /// Factor A (n, k).
+        factor: Array2<f64>,
+    },
+}
+
+impl Adjoint<'_> {
+    /// Number of rows n.
+    pub fn n_rows(&self) -> usize {
+        match self {
+            Adjoint::Dense(g) => g.nrows(),
+            Adjoint::Spectral { vectors, .. } => vectors.nrows(),
+        }
+    }
+
+    /// The block of rows `rows` and columns up to `end`.
+    pub fn band(&self, rows: Range<usize>, end: usize) -> Array2<f64> {
+        match self {
+            Adjoint::Dense(g) => g.slice(s![rows, ..end]).to_owned(),
+            Adjoint::Spectral { vectors, weights, factor } => {
+                let left = &vectors.slice(s![rows.clone(), ..]) * weights;
+                let mut out = linalg::matmul(left.view(), vectors.slice(s![..end, ..]).t());
+                if factor.ncols() > 0 {
+                    out += &linalg::matmul(
+                        factor.slice(s![rows, ..]),
+                        factor.slice(s![..end, ..]).t(),
+                    );
+                }
+                out
+            }
+        }
+    }
+}
+
+/// Adjoint of a task covariance or a noise covariance (T x T).
+#[derive(Debug, Clone)]
+pub enum TaskAdjoint {
+    /// The matrix itself.
+    Dense {
+        /// The adjoint G (T, T).
+        matrix: Array2<f64>,
+        /// `sum(G o Sigma)`.
+        noise_inner: f64,
+    },
+    /// `(A'A - C diag(weights) C' - rest Sigma^-1) / 2` with a diagonal Sigma, never formed.
+    Factored {
+        /// A (n, T).
+        rows: Array2<f64>,
+        /// C (T, k).
+        vectors: Array2<f64>,
+        /// Weights (k).
+        weights: Array1<f64>,
+        /// The multiple of the inverse noise covariance.
+        rest: f64,
+        /// Diagonal of the inverse noise covariance (T).
+        noise_inverse: Array1<f64>,
+        /// `sum(G o Sigma)`.
+        noise_inner: f64,
+    },
+}
+
+impl TaskAdjoint {
+    /// The product `G M` for M (T, k).
+    pub fn times(&self, m: ArrayView2<f64>) -> Array2<f64> {
+        match self {
+            TaskAdjoint::Dense { matrix, .. } => linalg::matmul(matrix.view(), m),
+            TaskAdjoint::Factored { rows, vectors, weights, rest, noise_inverse, .. } => {
+                let inner = linalg::matmul(rows.view(), m);
+                let mut out = linalg::matmul(rows.t(), inner.view());
+                let mut c = linalg::matmul(vectors.t(), m);
+                c *= &weights.view().insert_axis(Axis(1));
+                out -= &linalg::matmul(vectors.view(), c.view());
+                out.scaled_add(-rest, &(&m * &noise_inverse.view().insert_axis(Axis(1))));
+                out * 0.5
+            }
+        }
+    }
+
+    /// The diagonal of G.
+    pub fn diagonal(&self) -> Array1<f64> {
+        match self {
+            TaskAdjoint::Dense { matrix, .. } => matrix.diag().to_owned(),
+            TaskAdjoint::Factored { rows, vectors, weights, rest, noise_inverse, .. } => {
+                let squares = rows.mapv(|v| v * v).sum_axis(Axis(0));
+                let shared = vectors.mapv(|v| v * v).dot(weights);
+                (squares - shared - noise_inverse * *rest) * 0.5
+            }
+        }
+    }
+
+    /// `sum(G o Sigma)`: the derivative with respect to a multiple of the noise covariance.
+    pub fn noise_inner(&self) -> f64 {
+        match self {
+            TaskAdjoint::Dense { noise_inner, .. } | TaskAdjoint::Factored { noise_inner, .. } => {
+                *noise_inner
+            }
+        }
+    }
+
+    /// The whole matrix G. T^2 memory.
+    pub fn to_dense(&self) -> Array2<f64> {
+        match self {
+            TaskAdjoint::Dense { matrix, .. } => matrix.clone(),
+            TaskAdjoint::Factored { noise_inverse, .. } => {
+                self.times(Array2::eye(noise_inverse.len()).view())
+            }
+        }
+    }
+}

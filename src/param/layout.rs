@@ -1,0 +1,291 @@
+//! Where each parameter lives in the one flat vector, and the chain rule of the transforms.
+
+use std::fmt;
+use std::ops::Range;
+
+use ndarray::{ArrayD, IxDyn};
+
+use super::ParamSpec;
+use crate::error::{Error, Result};
+
+/// One parameter of the layout: its path, its specification and its place.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Path, such as `terms[0].kernel.lengthscale`.
+    pub path: String,
+    /// Specification.
+    pub spec: ParamSpec,
+    /// Place in the natural vector.
+    pub range: Range<usize>,
+}
+
+/// The one flat vector of named values: natural ones as users see them, free ones as the optimiser
+/// does.
+///
+/// ```
+/// use coregion::param::{Layout, ParamSpec, Transform};
+/// let mut layout = Layout::default();
+/// layout.push("kernel", &[ParamSpec::new("lengthscale", &[], vec![2.0], Transform::POSITIVE)]);
+/// let free = layout.pack(&layout.initial());
+/// assert_eq!(free, [2f64.ln()]);
+/// layout.fix("kernel.lengthscale").unwrap();
+/// assert_eq!(layout.n_free(), 0);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    entries: Vec<Entry>,
+    /// For each natural element the free element that moves it.
+    slot: Vec<Option<usize>>,
+    n_free: usize,
+}
+
+impl Layout {
+    /// Adds the parameters of an owner under `prefix`; returns their place in the natural vector.
+    pub fn push(&mut self, prefix: &str, specs: &[ParamSpec]) -> Range<usize> {
+        let start = self.slot.len();
+        for spec in specs {
+            let begin = self.slot.len();
+            for &free in &spec.free {
+                self.slot.push(free.then_some(self.n_free));
+                self.n_free += usize::from(free);
+            }
+            let path = format!("{prefix}.{}", spec.name);
+            self.entries.push(Entry { path, spec: spec.clone(), range: begin..self.slot.len() });
+        }
+        start..self.slot.len()
+    }
+
+    /// The parameters in order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Number of natural values.
+    pub fn n_natural(&self) -> usize {
+        self.slot.len()
+    }
+
+    /// Number of values the optimiser moves.
+    pub fn n_free(&self) -> usize {
+        self.n_free
+    }
+
+    /// The parameter with that path.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] with the paths that exist.
+    pub fn entry(&self, path: &str) -> Result<&Entry> {
+        self.index(path).map(|i| &self.entries[i])
+    }
+
+    fn index(&self, path: &str) -> Result<usize> {
+        self.entries.iter().position(|e| e.path == path).ok_or_else(|| Error::UnknownName {
+            kind: "parameter path".to_string(),
+            name: path.to_string(),
+            known: self.entries.iter().map(|e| e.path.clone()).collect(),
+        })
+    }
+
+    /// Holds a parameter at its start value.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] where there is no such path.
+    pub fn fix(&mut self, path: &str) -> Result<()> {
+        let i = self.index(path)?;
+        self.entries[i].spec.free.fill(false);
+        for place in self.entries[i].range.clone() {
+            self.slot[place] = None;
+        }
+        self.renumber();
+        Ok(())
+    }
+
+    /// Makes `other` always equal to `path`: one free value moves both.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] for an unknown path, [`Error::Incompatible`] where the two differ in
+    /// shape, in what may be learned, or in their range.
+    pub fn tie(&mut self, path: &str, other: &str) -> Result<()> {
+        let (a, b) = (self.index(path)?, self.index(other)?);
+        let first = self.entries[a].spec.clone();
+        let second = &mut self.entries[b].spec;
+        if a == b
+            || first.shape != second.shape
+            || first.free != second.free
+            || first.transform != second.transform
+        {
+            return Err(Error::Incompatible {
+                options: format!("a tie of {path} and {other}"),
+                advice: "tie two different parameters of equal shape and range".to_string(),
+            });
+        }
+        second.init.clone_from(&first.init);
+        second.unit.clone_from(&first.unit);
+        second.prior = None;
+        let (from, to) = (self.entries[a].range.clone(), self.entries[b].range.clone());
+        for (i, j) in from.zip(to) {
+            self.slot[j] = self.slot[i];
+        }
+        self.renumber();
+        Ok(())
+    }
+
+    /// Numbers the free values without holes, keeping ties.
+    fn renumber(&mut self) {
+        let mut new = vec![None; self.n_free];
+        self.n_free = 0;
+        for slot in self.slot.iter_mut().flatten() {
+            *slot = *new[*slot].get_or_insert_with(|| {
+                self.n_free += 1;
+                self.n_free - 1
+            });
+        }
+    }
+
+    /// The start values, natural.
+    pub fn initial(&self) -> Vec<f64> {
+        self.entries.iter().flat_map(|e| e.spec.init.iter().copied()).collect()
+    }
+
+    /// The free values of natural ones.
+    pub fn pack(&self, natural: &[f64]) -> Vec<f64> {
+        let mut free = vec![0.0; self.n_free];
+        self.for_each(|i, spec, k, slot| {
+            if let Some(s) = slot {
+                free[s] = spec.transform[k].free(natural[i] / spec.unit[k]);
+            }
+        });
+        free
+    }
+
+    /// Writes the natural values of free ones over `natural`; what is held stays as it is there.
+    pub fn unpack_into(&self, free: &[f64], natural: &mut [f64]) {
+        self.for_each(|i, spec, k, slot| {
+            if let Some(s) = slot {
+                natural[i] = spec.transform[k].value(free[s]) * spec.unit[k];
+            }
+        });
+    }
+
+    /// The chain rule: the gradient with respect to free values of a natural gradient.
+    pub fn pullback(&self, free: &[f64], gradient: &[f64]) -> Vec<f64> {
+        let mut out = vec![0.0; self.n_free];
+        self.for_each(|i, spec, k, slot| {
+            if let Some(s) = slot {
+                out[s] += gradient[i] * spec.transform[k].derivative(free[s]) * spec.unit[k];
+            }
+        });
+        out
+    }
+
+    /// Derivatives of each natural value with respect to its free one; 0 where it is held.
+    pub fn derivatives(&self, free: &[f64]) -> Vec<f64> {
+        let mut out = vec![0.0; self.slot.len()];
+        self.for_each(|i, spec, k, slot| {
+            if let Some(s) = slot {
+                out[i] = spec.transform[k].derivative(free[s]) * spec.unit[k];
+            }
+        });
+        out
+    }
+
+    /// For each natural element the free element that moves it.
+    pub fn slots(&self) -> &[Option<usize>] {
+        &self.slot
+    }
+
+    /// Sum of the log priors of learned values; adds its natural gradient to `gradient`.
+    pub fn log_prior(&self, natural: &[f64], gradient: &mut [f64]) -> f64 {
+        let mut total = 0.0;
+        self.for_each(|i, spec, k, slot| {
+            if let (Some(prior), Some(_)) = (spec.prior, slot) {
+                let ratio = natural[i] / spec.unit[k];
+                total += prior.log_density(ratio);
+                gradient[i] += prior.derivative(ratio) / spec.unit[k];
+            }
+        });
+        total
+    }
+
+    /// The array at a path of a natural vector.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] where there is no such path.
+    pub fn array(&self, path: &str, natural: &[f64]) -> Result<ArrayD<f64>> {
+        let entry = self.entry(path)?;
+        Ok(entry.array(natural))
+    }
+
+    /// Sets the array at a path of a natural vector.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] for an unknown path, [`Error::Shape`] where the shape differs,
+    /// [`Error::InvalidValue`] where a value is outside its range.
+    pub fn set(&self, path: &str, values: &ArrayD<f64>, natural: &mut [f64]) -> Result<()> {
+        let entry = self.entry(path)?;
+        if values.shape() != entry.spec.shape.as_slice() {
+            return Err(Error::Shape {
+                argument: path.to_string(),
+                found: format!("shape {:?}", values.shape()),
+                expected: format!("shape {:?}", entry.spec.shape),
+            });
+        }
+        let mut spec = entry.spec.clone();
+        spec.init = values.iter().copied().collect();
+        spec.free.fill(false);
+        spec.check(path)?;
+        natural[entry.range.clone()].copy_from_slice(&spec.init);
+        Ok(())
+    }
+
+    /// A table of paths, values and what is learned.
+    pub fn table<'a>(&'a self, natural: &'a [f64]) -> impl fmt::Display + 'a {
+        Table { layout: self, natural }
+    }
+
+    fn for_each(&self, mut f: impl FnMut(usize, &ParamSpec, usize, Option<usize>)) {
+        for entry in &self.entries {
+            for (k, i) in entry.range.clone().enumerate() {
+                f(i, &entry.spec, k, self.slot[i]);
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// The values of this parameter in a natural vector, in its shape.
+    pub fn array(&self, natural: &[f64]) -> ArrayD<f64> {
+        let values = natural[self.range.clone()].to_vec();
+        ArrayD::from_shape_vec(IxDyn(&self.spec.shape), values)
+            .unwrap_or_else(|_| ArrayD::zeros(IxDyn(&self.spec.shape)))
+    }
+}
+
+struct Table<'a> {
+    layout: &'a Layout,
+    natural: &'a [f64],
+}
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        let width = self.layout.entries.iter().map(|e| e.path.len()).max().unwrap_or(0);
+        for entry in &self.layout.entries {
+            let values = &self.natural[entry.range.clone()];
+            let shown: Vec<String> =
+                values.iter().take(SHOWN).map(|&v| crate::spec::number(v)).collect();
+            let more = if values.len() > SHOWN {
+                format!(" ... ({} values)", values.len())
+            } else {
+                String::new()
+            };
+            let held = match entry.spec.free.iter().filter(|&&b| b).count() {
+                0 => "  held",
+                c if c < values.len() && entry.spec.shape.len() < 2 => "  partly held",
+                _ => "",
+            };
+            writeln!(f, "  {:width$}  {}{more}{held}", entry.path, shown.join(" "))?;
+        }
+        Ok(())
+    }
+}

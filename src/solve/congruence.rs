@@ -1,0 +1,153 @@
+//! One congruence that makes the noise covariance the identity and the task covariance diagonal.
+//!
+//! With `Sigma = L L'` and the eigenvectors V of `L^-1 B L^-T` (eigenvalues d), the matrix
+//! `W = L^-T V` has `W' Sigma W = I` and `W' B W = diag(d)`. Where B is `F F' + c Sigma` with F
+//! (T, r), only the r directions of `L^-1 F` are stored: every other direction has the shift c.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+
+use crate::error::{Error, Result};
+use crate::linalg;
+use crate::op::{NoiseMatrix, TaskMatrix};
+
+use crate::op::NoiseRoot;
+
+/// Tasks up to which `F F' + c Sigma` is treated as any other matrix.
+const DENSE_UP_TO: usize = 64;
+
+/// The shift that all directions without a column share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Rest {
+    /// Number of such directions, T - k.
+    pub(super) count: usize,
+    /// Their shift c.
+    pub(super) shift: f64,
+}
+
+/// Simultaneous diagonalisation of a task covariance B and a noise covariance Sigma.
+#[derive(Debug, Clone)]
+pub struct Congruence {
+    root: NoiseRoot,
+    /// Orthonormal columns V (T, k) in the whitened task space.
+    pub(super) vectors: Array2<f64>,
+    /// Their shifts d (k), at least 0.
+    pub(super) shifts: Array1<f64>,
+    pub(super) rest: Option<Rest>,
+}
+
+impl Congruence {
+    /// The congruence of B and Sigma: T^3 operations for a dense B, T r^2 for a low-rank one over
+    /// many tasks with independent noise.
+    ///
+    /// # Errors
+    /// [`Error::NotPositive`] where Sigma is not positive definite or B has an eigenvalue below
+    /// -1e-8 times its largest.
+    pub fn new(task: &TaskMatrix, noise: &NoiseMatrix) -> Result<Self> {
+        match (task, noise) {
+            (TaskMatrix::LowRankPlusNoise { factor, multiple }, NoiseMatrix::Diagonal(v))
+                if v.len() > DENSE_UP_TO && factor.ncols() < v.len() =>
+            {
+                Self::factored(factor.view(), *multiple, noise)
+            }
+            _ => Self::dense(&task.to_dense(noise), noise),
+        }
+    }
+
+    /// The congruence of any B with all T directions.
+    ///
+    /// # Errors
+    /// As [`Congruence::new`].
+    pub fn dense(b: &Array2<f64>, noise: &NoiseMatrix) -> Result<Self> {
+        let root = noise.root()?;
+        let half = root.whiten(b.view());
+        let whitened = root.whiten(half.t());
+        let symmetric = (&whitened + &whitened.t()) * 0.5;
+        let (shifts, vectors) = linalg::eigh(symmetric)?;
+        let largest = shifts.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        if shifts[0] < -1e-8 * largest {
+            return Err(Error::NotPositive {
+                matrix: "the task covariance".to_string(),
+                what: "semidefinite",
+                detail: format!(
+                    "its eigenvalues relative to the noise reach down to {:e}",
+                    shifts[0]
+                ),
+            });
+        }
+        Ok(Congruence { root, vectors, shifts: shifts.mapv(|d| d.max(0.0)), rest: None })
+    }
+
+    /// The congruence of `F F' + c Sigma`, with the directions of F alone.
+    ///
+    /// # Errors
+    /// As [`Congruence::new`].
+    pub fn factored(factor: ArrayView2<f64>, multiple: f64, noise: &NoiseMatrix) -> Result<Self> {
+        let root = noise.root()?;
+        let (basis, coefficients) = linalg::thin_qr(root.whiten(factor).view());
+        let (values, rotation) =
+            linalg::eigh(linalg::matmul(coefficients.view(), coefficients.t()))?;
+        let vectors = linalg::matmul(basis.view(), rotation.view());
+        let count = factor.nrows() - vectors.ncols();
+        let shifts = values.mapv(|v| v.max(0.0) + multiple);
+        Ok(Congruence { root, vectors, shifts, rest: Some(Rest { count, shift: multiple }) })
+    }
+
+    /// Number of tasks T.
+    pub fn n_tasks(&self) -> usize {
+        self.vectors.nrows()
+    }
+
+    /// Shifts d of the stored directions, relative to the noise.
+    pub fn shifts(&self) -> &Array1<f64> {
+        &self.shifts
+    }
+
+    /// Number of distinct shifts a model of this B has.
+    pub fn n_shifts(&self) -> usize {
+        self.shifts.len() + usize::from(self.rest.is_some())
+    }
+
+    pub(super) fn root(&self) -> &NoiseRoot {
+        &self.root
+    }
+
+    /// `W = L^-T V`, with `W' Sigma W = I` (T, k).
+    pub fn dual_vectors(&self) -> Array2<f64> {
+        self.root.whiten_transpose(self.vectors.view())
+    }
+
+    /// `Sigma W = L V` (T, k): the directions in which latent functions vary.
+    pub fn primal_vectors(&self) -> Array2<f64> {
+        self.root.color(self.vectors.view())
+    }
+
+    /// The squares of [`Congruence::primal_vectors`], and what remains of each noise variance: with
+    /// the variance c_j of each direction and c of the rest, a task's is `squares c + remainder c`.
+    pub(crate) fn variance_weights(
+        &self,
+        noise_variances: &Array1<f64>,
+    ) -> (Array2<f64>, Array1<f64>) {
+        let squares = self.primal_vectors().mapv(|v| v * v);
+        let remainder = match self.rest {
+            None => Array1::zeros(self.n_tasks()),
+            Some(_) => (noise_variances - &squares.sum_axis(Axis(1))).mapv(|v| v.max(0.0)),
+        };
+        (squares, remainder)
+    }
+
+    /// The shift of the directions that are not stored.
+    pub(crate) fn rest_shift(&self) -> Option<f64> {
+        self.rest.map(|r| r.shift)
+    }
+
+    /// Rows (m, T) mapped to the whitened task space and projected off the stored directions.
+    pub(crate) fn complement(&self, whitened: ArrayView2<f64>) -> Array2<f64> {
+        let inside = linalg::matmul(whitened, self.vectors.view());
+        &whitened - &linalg::matmul(inside.view(), self.vectors.t())
+    }
+
+    /// Rows (m, T) in the whitened task space back to the tasks.
+    pub(crate) fn color_rows(&self, whitened: ArrayView2<f64>) -> Array2<f64> {
+        self.root.color_rows(whitened)
+    }
+}

@@ -1,0 +1,246 @@
+//! One tree of structure and values behind constructors, printing, equality and model files.
+//!
+//! A [`Spec`] says what a kernel, a task covariance or a noise is (`name`), which values were given
+//! (`values`), which of them are held (`fixed`) and what it is composed of (`children`). Everything
+//! that acts is made from it by the registries.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// A value inside a [`Spec`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A switch.
+    Bool(bool),
+    /// A count.
+    Count(usize),
+    /// A number.
+    Number(f64),
+    /// A vector of numbers.
+    Vector(Vec<f64>),
+    /// A matrix, row by row.
+    Matrix(Vec<Vec<f64>>),
+    /// Column numbers.
+    Counts(Vec<usize>),
+    /// A word.
+    Text(String),
+}
+
+impl Value {
+    /// The numbers of the value in row-major order; `None` where it holds no numbers.
+    pub fn numbers(&self) -> Option<Vec<f64>> {
+        match self {
+            Value::Number(v) => Some(vec![*v]),
+            Value::Count(c) => Some(vec![*c as f64]),
+            Value::Vector(v) => Some(v.clone()),
+            Value::Counts(v) => Some(v.iter().map(|&c| c as f64).collect()),
+            Value::Matrix(rows) => Some(rows.concat()),
+            Value::Bool(_) | Value::Text(_) => None,
+        }
+    }
+
+    /// The value with the given shape made of numbers in row-major order.
+    pub fn from_numbers(shape: &[usize], numbers: &[f64]) -> Self {
+        match shape {
+            [] => Value::Number(numbers.first().copied().unwrap_or(f64::NAN)),
+            [_, columns] => {
+                Value::Matrix(numbers.chunks((*columns).max(1)).map(<[f64]>::to_vec).collect())
+            }
+            _ => Value::Vector(numbers.to_vec()),
+        }
+    }
+
+    /// The shape of the value: empty for a single one.
+    pub fn shape(&self) -> Vec<usize> {
+        match self {
+            Value::Vector(v) => vec![v.len()],
+            Value::Counts(v) => vec![v.len()],
+            Value::Matrix(rows) => vec![rows.len(), rows.first().map_or(0, Vec::len)],
+            _ => vec![],
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Bool(b) => write!(f, "{b}"),
+            Value::Count(c) => write!(f, "{c}"),
+            Value::Number(v) => f.write_str(&number(*v)),
+            Value::Vector(v) => write!(f, "[{}]", numbers(v)),
+            Value::Counts(v) => write!(f, "{v:?}"),
+            Value::Matrix(rows) => {
+                let rows: Vec<String> = rows.iter().map(|r| format!("[{}]", numbers(r))).collect();
+                write!(f, "[{}]", rows.join(", "))
+            }
+            Value::Text(t) => write!(f, "\"{t}\""),
+        }
+    }
+}
+
+/// A number with five significant digits, without trailing zeros.
+pub(crate) fn number(v: f64) -> String {
+    if v == 0.0 || !v.is_finite() {
+        return format!("{v}");
+    }
+    let digits = v.abs().log10().floor();
+    if (-4.0..6.0).contains(&digits) {
+        let text = format!("{v:.*}", (4.0 - digits).max(0.0) as usize);
+        if text.contains('.') {
+            return text.trim_end_matches('0').trim_end_matches('.').to_string();
+        }
+        return text;
+    }
+    format!("{v:.4e}")
+}
+
+fn numbers(v: &[f64]) -> String {
+    v.iter().map(|&x| number(x)).collect::<Vec<_>>().join(", ")
+}
+
+/// A node of the tree: a name, its values, which of them are held, and its parts.
+///
+/// ```
+/// use coregion::kernel::Rbf;
+/// let kernel = 2.0 * Rbf::new([0.7, 1.2]);
+/// assert_eq!(kernel.to_string(), "2 * RBF(lengthscale=[0.7, 1.2])");
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Spec {
+    /// Registered name.
+    pub name: String,
+    /// Values given or fitted, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, Value>,
+    /// Names of the values that are held when the rest is learned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixed: Vec<String>,
+    /// Parts that this node is composed of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<Spec>,
+}
+
+impl Spec {
+    /// A node without values.
+    pub fn new(name: &str) -> Self {
+        Spec { name: name.to_string(), ..Spec::default() }
+    }
+
+    /// The node with a value set.
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.values.insert(name.to_string(), value);
+        self
+    }
+
+    /// The node with its parts set.
+    pub fn with_children(mut self, children: Vec<Spec>) -> Self {
+        self.children = children;
+        self
+    }
+
+    /// The value of that name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
+    /// True where the value of that name is held.
+    pub fn is_fixed(&self, name: &str) -> bool {
+        self.fixed.iter().any(|f| f == name)
+    }
+
+    /// The count of that name.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] where it is absent or not a count.
+    pub fn count(&self, name: &str) -> Result<usize> {
+        match self.get(name) {
+            Some(Value::Count(c)) => Ok(*c),
+            Some(Value::Number(v)) if *v >= 0.0 && v.fract() == 0.0 => Ok(*v as usize),
+            other => Err(self.invalid(name, other, "a whole number of at least 0")),
+        }
+    }
+
+    /// The matrix of that name, `None` where it is absent.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] where it is no matrix or its rows differ in length.
+    pub fn matrix(&self, name: &str) -> Result<Option<ndarray::Array2<f64>>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::Matrix(rows)) => {
+                let columns = rows.first().map_or(0, Vec::len);
+                ndarray::Array2::from_shape_vec((rows.len(), columns), rows.concat())
+                    .map(Some)
+                    .map_err(|_| self.invalid(name, self.get(name), "rows of equal length"))
+            }
+            other => Err(self.invalid(name, other, "a matrix")),
+        }
+    }
+
+    /// The error that a value of this node is not what it should be.
+    pub fn invalid(&self, name: &str, found: Option<&Value>, expected: &str) -> Error {
+        Error::InvalidValue {
+            argument: format!("{}.{name}", self.name),
+            found: found.map_or_else(|| "nothing".to_string(), Value::to_string),
+            expected: expected.to_string(),
+        }
+    }
+
+    /// Refuses values and held names that the node does not have.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] with the names that exist.
+    pub fn check_names(&self, known: &[&str]) -> Result<()> {
+        match self.values.keys().chain(&self.fixed).find(|k| !known.contains(&k.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(Error::UnknownName {
+                kind: format!("value of {}", self.name),
+                name: name.clone(),
+                known: known.iter().map(ToString::to_string).collect(),
+            }),
+        }
+    }
+
+    fn arguments(&self) -> String {
+        let mut parts: Vec<String> = self
+            .values
+            .iter()
+            .map(|(k, v)| {
+                let long = v.shape().iter().product::<usize>() > 12;
+                let shape: Vec<String> = v.shape().iter().map(ToString::to_string).collect();
+                if long { format!("{k}=<{}>", shape.join(" x ")) } else { format!("{k}={v}") }
+            })
+            .collect();
+        if !self.fixed.is_empty() {
+            parts.push(format!("fixed={:?}", self.fixed));
+        }
+        parts.join(", ")
+    }
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inside = |c: &Spec| if c.name == "Sum" { format!("({c})") } else { c.to_string() };
+        match (self.name.as_str(), self.children.as_slice()) {
+            ("Sum", parts) => {
+                f.write_str(&parts.iter().map(Spec::to_string).collect::<Vec<_>>().join(" + "))
+            }
+            ("Product", parts) => {
+                f.write_str(&parts.iter().map(inside).collect::<Vec<_>>().join(" * "))
+            }
+            ("Scale", [part]) => match self.get("scale") {
+                Some(scale) => write!(f, "{scale} * {}", inside(part)),
+                None => write!(f, "Scale({part})"),
+            },
+            ("Columns", [part]) => match self.get("columns") {
+                Some(columns) => write!(f, "{}.on({columns})", inside(part)),
+                None => write!(f, "{part}"),
+            },
+            _ => write!(f, "{}({})", self.name, self.arguments()),
+        }
+    }
+}

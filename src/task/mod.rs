@@ -1,0 +1,176 @@
+//! Covariances between tasks, and of the noise: what users write, and what acts.
+//!
+//! A [`Task`] is a description; bound to the scales of the outputs by [`Task::bind`] it becomes a
+//! [`BoundTask`], which turns parameter values into a [`TaskMatrix`] and pulls adjoints back.
+//! [`Noise`] is the same for the covariance of the noise at one input.
+
+mod diagonal;
+mod fixed;
+mod free_form;
+mod low_rank;
+mod low_rank_noise;
+mod noise;
+mod registry;
+mod scales;
+
+use std::fmt;
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+pub use diagonal::Diagonal;
+pub use fixed::Fixed;
+pub use free_form::FreeForm;
+pub use low_rank::LowRank;
+pub(crate) use noise::NOISE_FLOOR;
+pub use noise::{BoundNoise, Noise};
+pub use registry::{TaskEntry, noises, registry};
+pub use scales::{Moment, TaskScales};
+
+use crate::error::Result;
+use crate::op::{NoiseMatrix, TaskAdjoint, TaskMatrix};
+use crate::param::ParamSpec;
+use crate::spec::{Spec, Value};
+
+/// A task covariance B(phi) that knows the scales of its tasks; values arrive as a slice in the
+/// order of [`BoundTask::params`], natural and in the user's units.
+pub trait BoundTask: fmt::Debug + Send + Sync {
+    /// The parameters.
+    fn params(&self) -> &[ParamSpec];
+
+    /// The covariance B.
+    fn matrix(&self, phi: &[f64]) -> TaskMatrix;
+
+    /// Adds the derivative of a scalar with adjoint G of B to `grad`: `sum(G o dB/dphi_p)`. What B
+    /// owes to the noise covariance is not part of it (see [`TaskMatrix::noise_multiple`]).
+    fn vjp(&self, phi: &[f64], adjoint: &TaskAdjoint, grad: &mut [f64]);
+
+    /// The change of B along `dphi`, at a held noise covariance: a T x T matrix.
+    fn jvp(&self, phi: &[f64], dphi: &[f64], noise: &NoiseMatrix) -> Array2<f64>;
+
+    /// Parameter values whose B is close to a target moment: the start of learning.
+    fn start(&self, target: &Moment) -> Vec<f64>;
+
+    /// The maximiser over phi of `-log|B| - tr(B^-1 M)`, the M-step of EM, where it has a closed
+    /// form.
+    fn closed_form(&self, _moment: ArrayView2<f64>) -> Option<Vec<f64>> {
+        None
+    }
+
+    /// True where [`BoundTask::closed_form`] gives values.
+    fn has_closed_form(&self) -> bool {
+        false
+    }
+
+    /// True where phi is a whole lower triangular factor L of B = L L', row-major: scoring steps are
+    /// then taken in B itself.
+    fn is_free_factor(&self) -> bool {
+        false
+    }
+
+    /// The values to write into the description of the fitted covariance.
+    fn describe(&self, phi: &[f64]) -> Vec<(String, Value)> {
+        let mut start = 0;
+        self.params()
+            .iter()
+            .map(|p| {
+                let end = start + p.init.len();
+                let value = Value::from_numbers(&p.shape, &phi[start..end]);
+                start = end;
+                (p.name.clone(), value)
+            })
+            .collect()
+    }
+}
+
+/// A task covariance as users write it.
+///
+/// ```
+/// use coregion::task::LowRank;
+/// assert_eq!(LowRank::new(2).to_string(), "LowRank(rank=2)");
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Task(pub(crate) Spec);
+
+impl Task {
+    /// A task covariance from its description, checked against the registry.
+    ///
+    /// # Errors
+    /// [`crate::Error::UnknownName`] where the name is not registered.
+    pub fn from_spec(spec: Spec) -> Result<Self> {
+        registry::find(&spec.name)?;
+        Ok(Task(spec))
+    }
+
+    /// The description.
+    pub fn spec(&self) -> &Spec {
+        &self.0
+    }
+
+    /// Holds a named value at what was given, such as `W`.
+    pub fn fix(mut self, name: &str) -> Task {
+        self.0.fixed.push(name.to_string());
+        self
+    }
+
+    /// The task covariance bound to the scales of the outputs.
+    ///
+    /// # Errors
+    /// [`crate::Error::InvalidValue`] or [`crate::Error::UnknownName`] where a value does not fit.
+    pub fn bind(&self, scales: &TaskScales) -> Result<Box<dyn BoundTask>> {
+        (registry::find(&self.0.name)?.bind)(&self.0, scales)
+    }
+
+    /// The task covariance with fitted values written into it.
+    pub fn with_values(&self, bound: &dyn BoundTask, phi: &[f64]) -> Task {
+        let mut spec = self.0.clone();
+        spec.values.extend(bound.describe(phi));
+        Task(spec)
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The matrix in a slice of row-major values.
+fn as_matrix(values: &[f64], rows: usize, columns: usize) -> ArrayView2<'_, f64> {
+    // The slices come from layouts of the same shapes; an empty view would show as a shape error.
+    ArrayView2::from_shape((rows, columns), values)
+        .unwrap_or_else(|_| ArrayView2::from_shape((0, 0), &[]).unwrap_or_else(|_| unreachable!()))
+}
+
+/// Checks that a matrix given as a covariance is square of size T, finite, symmetric to 1e-10 and
+/// positive semidefinite to 1e-10 of its largest eigenvalue.
+fn check_covariance(argument: &str, m: ArrayView2<f64>, n_tasks: usize) -> Result<()> {
+    use crate::error::Error;
+    if m.dim() != (n_tasks, n_tasks) {
+        return Err(Error::Shape {
+            argument: argument.to_string(),
+            found: format!("shape ({}, {})", m.nrows(), m.ncols()),
+            expected: format!("shape ({n_tasks}, {n_tasks}), one row for each task"),
+        });
+    }
+    crate::data::check_finite(argument, m)?;
+    let size = m.iter().fold(0.0f64, |a, v| a.max(v.abs()));
+    let skew = (&m - &m.t()).iter().fold(0.0f64, |a, v| a.max(v.abs()));
+    if skew > 1e-10 * size {
+        return Err(Error::InvalidValue {
+            argument: argument.to_string(),
+            found: format!("a matrix that differs from its transpose by {skew:e}"),
+            expected: "a symmetric matrix".to_string(),
+        });
+    }
+    let (values, _) = crate::linalg::eigh(m.to_owned())?;
+    if values[0] < -1e-10 * size {
+        return Err(Error::NotPositive {
+            matrix: argument.to_string(),
+            what: "semidefinite",
+            detail: format!("its smallest eigenvalue is {:e}", values[0]),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Every task covariance and noise, by name: the only list there is.
+
+use super::{
+    BoundTask, Noise, Task, TaskScales, diagonal, fixed, free_form, low_rank, low_rank_noise,
+};
+use crate::error::{Error, Result};
+use crate::spec::Spec;
+
+/// One registered task covariance.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskEntry {
+    /// Name in specifications, prints and model files.
+    pub name: &'static str,
+    /// Binds a specification of that name to the scales of the outputs.
+    pub bind: fn(&Spec, &TaskScales) -> Result<Box<dyn BoundTask>>,
+    /// Instances for T tasks that the conformance tests run on.
+    pub examples: fn(usize) -> Vec<Task>,
+}
+
+const REGISTRY: &[TaskEntry] =
+    &[free_form::ENTRY, low_rank::ENTRY, low_rank_noise::ENTRY, diagonal::ENTRY, fixed::ENTRY];
+
+/// Every registered task covariance.
+///
+/// ```
+/// assert!(coregion::task::registry().iter().any(|entry| entry.name == "LowRank"));
+/// ```
+pub fn registry() -> &'static [TaskEntry] {
+    REGISTRY
+}
+
+/// Every kind of noise, for T tasks, that the conformance tests run on.
+pub fn noises(n_tasks: usize) -> Vec<Noise> {
+    let variances: Vec<f64> = (0..n_tasks).map(|t| 0.05 + 0.1 * t as f64).collect();
+    let covariance = ndarray::Array2::from_shape_fn((n_tasks, n_tasks), |(t, s)| {
+        if t == s { variances[t] } else { 0.01 }
+    });
+    vec![
+        Noise::Shared,
+        Noise::PerTask,
+        Noise::Full,
+        Noise::Variances(variances),
+        Noise::Covariance(covariance),
+    ]
+}
+
+pub(super) fn find(name: &str) -> Result<&'static TaskEntry> {
+    REGISTRY.iter().find(|e| e.name == name).ok_or_else(|| Error::UnknownName {
+        kind: "task covariance".to_string(),
+        name: name.to_string(),
+        known: REGISTRY.iter().map(|e| e.name.to_string()).collect(),
+    })
+}
