@@ -1,8 +1,9 @@
 //! Every kernel, by name: the only list there is.
 
 use super::{
-    BoundKernel, Inputs, Kernel, categorical, columns, constant, cosine, linear, matern, periodic,
-    polynomial, product, rational_quadratic, rbf, scale, spectral_mixture, sum,
+    BoundKernel, Inputs, Kernel, categorical, columns, constant, cosine, linear, matern12,
+    matern32, matern52, periodic, polynomial, product, rational_quadratic, rbf, scale,
+    spectral_mixture, sum,
 };
 use crate::error::{Error, Result};
 use crate::spec::Spec;
@@ -20,9 +21,9 @@ pub struct KernelEntry {
 
 const REGISTRY: &[KernelEntry] = &[
     rbf::ENTRY,
-    matern::MATERN12,
-    matern::MATERN32,
-    matern::MATERN52,
+    matern12::ENTRY,
+    matern32::ENTRY,
+    matern52::ENTRY,
     rational_quadratic::ENTRY,
     periodic::ENTRY,
     cosine::ENTRY,

@@ -25,6 +25,50 @@ pub(super) trait Radial: std::fmt::Debug + Send + Sync + 'static {
     fn own_vjp(&self, _r2: f64, _own: &[f64], _adjoint: f64, _grad: &mut [f64]) {}
 }
 
+/// A stationary kernel without parameters beyond its lengthscale: its type with the constructors,
+/// and its entry. The formula and its source are given as the first lines of its docs.
+macro_rules! stationary_kernel {
+    ($(#[$doc:meta])+ $kernel:ident, $name:literal, $profile:expr) => {
+        pub(super) const ENTRY: $crate::kernel::KernelEntry = $crate::kernel::KernelEntry {
+            name: $name,
+            bind: |spec, inputs| $crate::kernel::stationary::bind(spec, inputs, $profile),
+            examples: || vec![$kernel::ard(), $kernel::new([0.8, 1.3]), $kernel::isotropic(0.9)],
+        };
+
+        $(#[$doc])+
+        ///
+        /// with `r^2 = sum_c ((x_c - z_c) / lengthscale_c)^2`.
+        ///
+        /// ```
+        #[doc = concat!("use coregion::kernel::", stringify!($kernel), ";")]
+        #[doc = concat!("let k = ", stringify!($kernel), "::isotropic(2.0);")]
+        #[doc = concat!("assert_eq!(k.to_string(), \"", $name, "(lengthscale=2)\");")]
+        /// ```
+        #[derive(Debug, Clone, Copy)]
+        pub struct $kernel;
+
+        impl $kernel {
+            /// A learned lengthscale for each column (one for all above 30 columns).
+            pub fn ard() -> $crate::kernel::Kernel {
+                $crate::kernel::Kernel($crate::spec::Spec::new($name))
+            }
+
+            /// A lengthscale for each column, starting at the values given.
+            pub fn new<L: Into<Vec<f64>>>(lengthscale: L) -> $crate::kernel::Kernel {
+                let value = $crate::spec::Value::Vector(lengthscale.into());
+                $crate::kernel::Kernel($crate::spec::Spec::new($name).with("lengthscale", value))
+            }
+
+            /// One lengthscale for all columns, starting at the value given.
+            pub fn isotropic(lengthscale: f64) -> $crate::kernel::Kernel {
+                let value = $crate::spec::Value::Number(lengthscale);
+                $crate::kernel::Kernel($crate::spec::Spec::new($name).with("lengthscale", value))
+            }
+        }
+    };
+}
+pub(super) use stationary_kernel;
+
 #[derive(Debug)]
 struct Stationary<R> {
     profile: R,

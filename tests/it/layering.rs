@@ -17,24 +17,18 @@ use tokens::{Token, tokens};
 const ROOMS: &[(&str, &str)] = &[
     ("error", ""),
     ("spec", "error"),
-    ("param", "error"),
+    ("param", "error spec"),
     ("data", "error"),
     ("linalg", "error"),
     ("op", "error linalg"),
     ("kernel", "error spec param data"),
-    ("task", "error spec param op linalg"),
+    ("task", "error spec data param op linalg"),
     ("matrix_kernel", "error spec param data kernel task op"),
     ("gram", "error kernel linalg op"),
     ("solve", "error linalg op"),
     ("learn", "error linalg param"),
-    (
-        "gp",
-        "error spec data param linalg op kernel task matrix_kernel gram solve learn",
-    ),
-    (
-        "ridge",
-        "error spec data param linalg op kernel task matrix_kernel gram solve learn",
-    ),
+    ("gp", "error spec data param linalg op kernel task matrix_kernel gram solve learn"),
+    ("ridge", "error spec data param linalg op kernel task matrix_kernel gram solve learn"),
     ("analysis", "error data linalg"),
     (
         "estimator",
@@ -66,8 +60,8 @@ const CONFINED: &[(&str, &str)] = &[
 
 /// Rooms with a `registry.rs`, and their modules that are not entries of it.
 const REGISTRIES: &[(&str, &[&str])] = &[
-    ("kernel", &["mod", "registry", "stationary", "inputs"]),
-    ("task", &["mod", "registry"]),
+    ("kernel", &["mod", "registry", "stationary", "pairwise", "inputs"]),
+    ("task", &["mod", "registry", "noise", "scales"]),
 ];
 
 const LONGEST_FILE: usize = 500;
@@ -84,32 +78,20 @@ struct Source {
 fn rooms_use_only_what_is_below_them() -> io::Result<()> {
     let sources = sources(&["src"], &["rs"])?;
     assert!(!sources.is_empty(), "no source found");
-    report(
-        "layering",
-        sources.iter().flat_map(room_violations).collect(),
-    );
+    report("layering", sources.iter().flat_map(room_violations).collect());
     Ok(())
 }
 
 #[test]
 fn files_are_short() -> io::Result<()> {
-    report(
-        "length",
-        sources(FOLDERS, EXTENSIONS)?
-            .iter()
-            .filter_map(length_violation)
-            .collect(),
-    );
+    report("length", sources(FOLDERS, EXTENSIONS)?.iter().filter_map(length_violation).collect());
     Ok(())
 }
 
 #[test]
 fn large_dependencies_stay_in_their_rooms() -> io::Result<()> {
     let sources = sources(FOLDERS, &["rs"])?;
-    report(
-        "confinement",
-        sources.iter().flat_map(confinement_violations).collect(),
-    );
+    report("confinement", sources.iter().flat_map(confinement_violations).collect());
     Ok(())
 }
 
@@ -128,10 +110,7 @@ fn the_table_has_no_cycles() {
     for (index, (room, allowed)) in ROOMS.iter().enumerate() {
         for name in allowed.split_whitespace() {
             let above = ROOMS[..index].iter().any(|(other, _)| *other == name);
-            assert!(
-                above,
-                "{room} may use {name}, which does not stand above it"
-            );
+            assert!(above, "{room} may use {name}, which does not stand above it");
         }
     }
 }
@@ -164,10 +143,7 @@ fn sources(folders: &[&str], extensions: &[&str]) -> io::Result<Vec<Source>> {
                 pending.push(path);
             } else if kind.is_file() && extensions.iter().any(|e| name.ends_with(&format!(".{e}")))
             {
-                found.push(Source {
-                    text: fs::read_to_string(entry.path())?,
-                    path,
-                });
+                found.push(Source { text: fs::read_to_string(entry.path())?, path });
             }
         }
     }
@@ -193,10 +169,7 @@ fn modules(path: &str) -> Vec<&str> {
 
 fn room_violations(source: &Source) -> Vec<String> {
     let modules = modules(&source.path);
-    if ROOT_FILES
-        .iter()
-        .any(|file| source.path == format!("src/{file}"))
-    {
+    if ROOT_FILES.iter().any(|file| source.path == format!("src/{file}")) {
         return Vec::new();
     }
     let Some((room, allowed)) = ROOMS.iter().find(|(room, _)| modules.first() == Some(room)) else {
@@ -209,11 +182,7 @@ fn room_violations(source: &Source) -> Vec<String> {
             || ROOT_NAMES.contains(&name.as_str());
         if !accepted {
             let known = ROOMS.iter().any(|(other, _)| *other == name);
-            let why = if known {
-                "may not be used by"
-            } else {
-                "is no room, used by"
-            };
+            let why = if known { "may not be used by" } else { "is no room, used by" };
             violations.push(format!("{}:{line}: `{name}` {why} `{room}`", source.path));
         }
     }
@@ -299,9 +268,7 @@ fn confinement_violations(source: &Source) -> Vec<String> {
             // `linalg::faer` is a module of ours, `::faer` the crate.
             let inside = at >= 2
                 && tokens[at - 1].text == "::"
-                && tokens[at - 2]
-                    .text
-                    .starts_with(|c: char| c.is_alphanumeric() || c == '_')
+                && tokens[at - 2].text.starts_with(|c: char| c.is_alphanumeric() || c == '_')
                 && tokens[at - 2].text != "use";
             if token.text == *name && !inside {
                 let place = format!("{}:{}", source.path, token.line);
@@ -336,18 +303,15 @@ fn registry_violations(room: &str, infrastructure: &[&str], sources: &[Source]) 
         let defines = defines_entry(&source.text);
         let path = &source.path;
         match (defines, is_registered(module)) {
+            _ if infrastructure.contains(&module) => {}
             (true, true) => entries += 1,
             (true, false) => violations.push(format!("{path}: ENTRY is not in {registry}")),
-            (false, _) if infrastructure.contains(&module) => {}
             (false, true) => {
-                violations.push(format!(
-                    "{path}: registered, but without `pub(..) const ENTRY`"
-                ));
+                violations.push(format!("{path}: registered, but without `pub(..) const ENTRY`"));
             }
             (false, false) => {
-                violations.push(format!(
-                    "{path}: neither registered nor in the list of exceptions"
-                ));
+                violations
+                    .push(format!("{path}: neither registered nor in the list of exceptions"));
             }
         }
     }
@@ -357,14 +321,16 @@ fn registry_violations(room: &str, infrastructure: &[&str], sources: &[Source]) 
     violations
 }
 
-/// Whether the text has `pub(crate) const ENTRY` or `pub(super) const ENTRY`.
+/// Whether the text has `pub(crate) const ENTRY` or `pub(super) const ENTRY`, or calls the macro that
+/// makes it.
 fn defines_entry(text: &str) -> bool {
     let tokens = tokens(text);
+    let called = |pair: &[Token]| pair[0].text == "stationary_kernel" && pair[1].text == "!";
+    if tokens.windows(2).any(called) {
+        return true;
+    }
     tokens.windows(6).any(|window| {
         let words: Vec<&str> = window.iter().map(|token| token.text.as_str()).collect();
-        matches!(
-            words[..],
-            ["pub", "(", "crate" | "super", ")", "const", "ENTRY"]
-        )
+        matches!(words[..], ["pub", "(", "crate" | "super", ")", "const", "ENTRY"])
     })
 }

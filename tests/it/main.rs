@@ -1,1 +1,7 @@
-//! Tests.
+//! The tests of the crate as one program: fewer links, one place to look.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+mod engine;
+mod layering;
+mod reference;

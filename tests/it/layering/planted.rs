@@ -4,10 +4,7 @@ use super::tokens::tokens;
 use super::*;
 
 fn source(path: &str, text: &str) -> Source {
-    Source {
-        path: path.to_owned(),
-        text: text.to_owned(),
-    }
+    Source { path: path.to_owned(), text: text.to_owned() }
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -76,15 +73,9 @@ fn missing_registrations_are_seen() {
     let entry = "pub(super) const ENTRY: Entry = Entry {};";
     let mut sources = vec![
         source("src/kernel/mod.rs", ""),
-        source(
-            "src/kernel/registry.rs",
-            "&[&rbf::ENTRY, super::linear::ENTRY]",
-        ),
+        source("src/kernel/registry.rs", "&[&rbf::ENTRY, super::linear::ENTRY]"),
         source("src/kernel/rbf.rs", entry),
-        source(
-            "src/kernel/linear.rs",
-            "pub(crate) const ENTRY: Entry = Entry {};",
-        ),
+        source("src/kernel/linear.rs", "pub(crate) const ENTRY: Entry = Entry {};"),
         source("src/kernel/deep/part.rs", entry),
     ];
     let check = |sources: &[Source]| registry_violations("kernel", &["mod", "registry"], sources);

@@ -67,10 +67,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             i += 1;
         }
         found.extend(token.map(|text| Token { text, line }));
-        line += chars[start..i.min(chars.len())]
-            .iter()
-            .filter(|c| **c == '\n')
-            .count();
+        line += chars[start..i.min(chars.len())].iter().filter(|c| **c == '\n').count();
     }
     found
 }
@@ -89,9 +86,7 @@ fn raw_string_end(chars: &[char], start: usize, hashes: usize) -> usize {
     let closes = |i: &usize| {
         chars[*i] == '"' && chars[i + 1..].iter().take_while(|c| **c == '#').count() >= hashes
     };
-    (start..chars.len())
-        .find(closes)
-        .map_or(chars.len(), |i| i + 1 + hashes)
+    (start..chars.len()).find(closes).map_or(chars.len(), |i| i + 1 + hashes)
 }
 
 /// The index after a character literal, or after the sign of a lifetime.
