@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::kernel::BoundKernel;
+use crate::linalg;
 use crate::op::Adjoint;
 
 /// Rows and columns of one tile.
@@ -15,6 +16,7 @@ pub fn gram(kernel: &dyn BoundKernel, theta: &[f64], x: ArrayView2<f64>) -> Arra
     let mut k = Array2::zeros((n, n));
     k.axis_chunks_iter_mut(Axis(0), TILE).into_par_iter().enumerate().for_each(
         |(band, mut out)| {
+            linalg::clear_vector_state();
             let start = band * TILE;
             let end = start + out.nrows();
             let rows = x.slice(s![start..end, ..]);
@@ -47,6 +49,7 @@ pub fn cross(
     let mut k = Array2::zeros((x.nrows(), z.nrows()));
     k.axis_chunks_iter_mut(Axis(0), TILE).into_par_iter().enumerate().for_each(
         |(band, mut out)| {
+            linalg::clear_vector_state();
             let start = band * TILE;
             let rows = x.slice(s![start..start + out.nrows(), ..]);
             for first in (0..z.nrows()).step_by(TILE) {
@@ -94,6 +97,7 @@ pub fn gram_vjp(
         let parts: Vec<Vec<f64>> = tiles
             .par_iter()
             .map(|&first| {
+                linalg::clear_vector_state();
                 let last = (first + TILE).min(end);
                 let mut part = vec![0.0; p];
                 let columns = x.slice(s![first..last, ..]);

@@ -46,6 +46,8 @@ struct Evaluator<'a> {
     best: (Vec<f64>, f64, Vec<f64>),
     last: (Vec<f64>, f64, Vec<f64>),
     max_move: f64,
+    /// Factor between the objective and what argmin sees.
+    scale: f64,
     trace: Vec<TracePoint>,
     fatal: Option<Error>,
 }
@@ -94,6 +96,12 @@ impl Evaluator<'_> {
     }
 }
 
+/// The first step of L-BFGS is the gradient itself: the objective is scaled so that this moves no
+/// variable by more than this, and the fastest one by as much.
+const FIRST_MOVE: f64 = 0.5;
+/// A start whose gradient is below this is close to an optimum and is not scaled.
+const STEEP: f64 = 1e-3;
+
 struct Problem<'a, 'b>(&'a RefCell<Evaluator<'b>>);
 
 impl CostFunction for Problem<'_, '_> {
@@ -101,7 +109,9 @@ impl CostFunction for Problem<'_, '_> {
     type Output = f64;
 
     fn cost(&self, point: &Vec<f64>) -> Result<f64, argmin::core::Error> {
-        self.0.borrow_mut().at(point).map(|r| r.0)
+        let mut e = self.0.borrow_mut();
+        let value = e.at(point)?.0;
+        Ok(value * e.scale)
     }
 }
 
@@ -110,7 +120,9 @@ impl Gradient for Problem<'_, '_> {
     type Gradient = Vec<f64>;
 
     fn gradient(&self, point: &Vec<f64>) -> Result<Vec<f64>, argmin::core::Error> {
-        self.0.borrow_mut().at(point).map(|r| r.1)
+        let mut e = self.0.borrow_mut();
+        let gradient = e.at(point)?.1;
+        Ok(gradient.into_iter().map(|g| g * e.scale).collect())
     }
 }
 
@@ -131,12 +143,13 @@ pub fn minimise(
         best: here.clone(),
         last: here,
         max_move: settings.max_move,
+        scale: 1.0,
         trace,
         fatal: None,
     });
     let mut iterations = 0;
     let mut stop = if start.is_empty() { Stop::NothingFree } else { Stop::Stalled };
-    for _ in 0..if start.is_empty() { 0 } else { RUNS } {
+    for run in 0..if start.is_empty() { 0 } else { RUNS } {
         let (point, before) = {
             let e = evaluator.borrow();
             if max_norm(&e.best.2) <= settings.gradient_tolerance {
@@ -149,10 +162,13 @@ pub fn minimise(
             stop = Stop::Limit;
             break;
         }
+        let steepness = max_norm(&evaluator.borrow().best.2);
+        let scale = if run == 0 && steepness > STEEP { FIRST_MOVE / steepness } else { 1.0 };
+        evaluator.borrow_mut().scale = scale;
         // The Euclidean norm bounds the largest entry from above.
         let solver = LBFGS::new(MoreThuenteLineSearch::new(), settings.memory)
-            .with_tolerance_grad(settings.gradient_tolerance)
-            .and_then(|s| s.with_tolerance_cost(1e-14))
+            .with_tolerance_grad(settings.gradient_tolerance * scale)
+            .and_then(|s| s.with_tolerance_cost(1e-14 * scale))
             .map_err(internal)?;
         let limit = (settings.max_iterations - iterations) as u64;
         let run = Executor::new(Problem(&evaluator), solver)
