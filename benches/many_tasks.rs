@@ -1,5 +1,5 @@
 //! Thousands of tasks: low rank plus a multiple of the noise, against a planted truth.
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, clippy::panic)]
 
 mod common;
 

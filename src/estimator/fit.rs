@@ -252,7 +252,7 @@ fn parameter_warnings(
     if n_tasks > 1 && n_tasks <= RANK_UP_TO {
         let b = model.task_matrix(natural).to_dense(&noise);
         let standardised =
-            &b / &model.scales().std / &model.scales().std.view().insert_axis(Axis(1));
+            &b / &model.scales().std / model.scales().std.view().insert_axis(Axis(1));
         // A task without variance of its own counts as lost, and so does a direction that is small
         // beside the others.
         let by_scale = rank(standardised);

@@ -220,7 +220,7 @@ pub fn correlation_standard_errors(
     let f = information(&changes, &blocks, &factor.congruence().dual_vectors());
     // Scaled to unit diagonal, so that one threshold serves parameters of every unit.
     let scale = f.diag().mapv(|v| if v > 0.0 { 1.0 / v.sqrt() } else { 0.0 });
-    let scaled = &f * &scale * &scale.view().insert_axis(Axis(1));
+    let scaled = &f * &scale * scale.view().insert_axis(Axis(1));
     let (values, vectors) = linalg::eigh(scaled).ok()?;
     let largest = values.iter().fold(0.0f64, |m, v| m.max(*v));
     let b = model.task_matrix(natural).to_dense(&model.noise_matrix(natural));

@@ -58,7 +58,10 @@ impl Evaluator<'_> {
         if self.last.0 == point {
             return Ok((self.last.1, self.last.2.clone()));
         }
-        let far = point.iter().zip(&self.best.0).any(|(p, b)| !((p - b).abs() <= self.max_move));
+        let far = point
+            .iter()
+            .zip(&self.best.0)
+            .any(|(p, b)| (p - b).is_nan() || (p - b).abs() > self.max_move);
         let (value, gradient) = if far {
             self.bowl(point)
         } else {

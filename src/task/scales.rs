@@ -84,6 +84,6 @@ impl Moment {
                 factor.column_mut(j).assign(&(direction * length));
             }
         }
-        factor * &units.view().insert_axis(Axis(1))
+        factor * units.view().insert_axis(Axis(1))
     }
 }
