@@ -85,7 +85,7 @@ fn unknown(kind: &str, name: &str, known: &[&str]) -> Error {
 /// ```
 /// use coregion::prelude::*;
 /// use ndarray::{Array, array};
-/// let x = Array::linspace(0.0, 6.0, 30).insert_axis(ndarray::Axis(1));
+/// let x = Array::<f64, _>::linspace(0.0, 6.0, 30).insert_axis(ndarray::Axis(1));
 /// let y = ndarray::Array2::from_shape_fn((30, 2), |(i, t)| {
 ///     (x[[i, 0]]).sin() * [1.0, -2.0][t] + 0.01 * ((7 * i + 3 * t) % 5) as f64
 /// });

@@ -2,7 +2,7 @@
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
-use ndarray_linalg::{Cholesky, Diag, SolveTriangular, UPLO};
+use ndarray_linalg::{Cholesky, Diag, SolveTriangularInto, UPLO};
 
 use crate::error::{Error, Result};
 
@@ -71,6 +71,9 @@ pub(super) fn solve_lower_transpose(l: ArrayView2<f64>, b: ArrayView2<f64>) -> A
 fn solve(t: ArrayView2<f64>, uplo: UPLO, b: ArrayView2<f64>) -> Array2<f64> {
     let b = b.as_standard_layout().into_owned();
     let shape = b.raw_dim();
+    if b.is_empty() {
+        return b;
+    }
     t.as_standard_layout()
         .into_owned()
         .solve_triangular_into(uplo, Diag::NonUnit, b)

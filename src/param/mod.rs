@@ -20,7 +20,7 @@ use crate::spec::{Spec, Value};
 /// use coregion::param::{ParamSpec, Transform};
 /// let p = ParamSpec::new("lengthscale", &[2], vec![3.0, 0.1], Transform::POSITIVE)
 ///     .with_unit(vec![3.0, 0.1]);
-/// assert_eq!(p.transform.free(p.init[0] / p.unit[0]), 0.0);
+/// assert_eq!(p.transform[0].free(p.init[0] / p.unit[0]), 0.0);
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamSpec {

@@ -1,5 +1,5 @@
 //! The tests of the crate as one program: fewer links, one place to look.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 mod common;
 mod engine;

@@ -5,16 +5,21 @@
 //!   documentation with the feature `lapack`, if a system OpenBLAS is found; without one it is
 //!   skipped, unless `COREGION_REQUIRE_LAPACK=1` or `--only lapack` asks for it.
 //! - `cargo xtask docs`: the documentation alone.
+//! - `cargo xtask bench`: every benchmark; each writes its table into `benchmarks`.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-const USAGE: &str = "usage: cargo xtask test [--only rust|lapack]\n       cargo xtask docs";
+const USAGE: &str = "usage: cargo xtask test [--only rust|lapack]\n       cargo xtask docs\n       \
+                     cargo xtask bench";
 
 /// Where the figures of the example go, relative to the root of the workspace.
 const FIGURES: &str = "target/figures";
+
+/// The programs in `benches`.
+const BENCHES: [&str; 4] = ["dense", "evaluation", "learning", "many_tasks"];
 
 /// One command, with the variables to set for it.
 struct Step {
@@ -46,6 +51,7 @@ enum Part {
 enum Task {
     Test(Option<Part>),
     Docs,
+    Bench,
 }
 
 fn main() -> ExitCode {
@@ -65,6 +71,7 @@ fn main() -> ExitCode {
     let passed = match task {
         Task::Test(only) => test(only, &mut outcomes),
         Task::Docs => run(docs(None), &mut outcomes),
+        Task::Bench => benches().into_iter().all(|step| run(step, &mut outcomes)),
     };
     summarise(&outcomes, passed, started.elapsed().as_secs_f64());
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -78,6 +85,7 @@ fn parse(arguments: &[&str]) -> Option<Task> {
             Some(Task::Test(Some(Part::Lapack)))
         }
         ["docs"] => Some(Task::Docs),
+        ["bench"] => Some(Task::Bench),
         _ => None,
     }
 }
@@ -143,11 +151,16 @@ fn clippy(feature: Option<&str>) -> Step {
 
 fn tests(feature: Option<&str>, nextest: bool) -> [Step; 2] {
     let main = if nextest {
-        cargo("nextest run --release")
+        cargo("nextest run --release --workspace")
     } else {
         cargo("test --release --lib --bins --tests --examples")
     };
     [main.with_feature(feature), cargo("test --release --doc").with_feature(feature)]
+}
+
+/// One step for each benchmark, a process of its own: peaks of memory are those of a process.
+fn benches() -> Vec<Step> {
+    BENCHES.iter().map(|name| cargo("bench --bench").with(name)).collect()
 }
 
 fn docs(feature: Option<&str>) -> Step {
