@@ -14,6 +14,9 @@ use crate::kernel::Kernel;
 use crate::learn::Observer;
 use crate::task::{Diagonal, LowRank, Noise, Task};
 
+/// Tasks up to which the default task covariance is a T x T matrix.
+const DENSE_UP_TO: usize = 256;
+
 /// How parameters are learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Optimizer {
@@ -76,8 +79,8 @@ fn unknown(kind: &str, name: &str, known: &[&str]) -> Error {
 /// A multi-task Gaussian process: `y_it = m_t + f_t(x_i) + e_it` with
 /// `Cov(f_t(x), f_s(z)) = k(x, z) B[t, s]` and `Cov(e_it, e_is) = Sigma[t, s]`.
 ///
-/// Without further settings B is of rank 2 plus a diagonal (diagonal for one task), each task has
-/// its noise variance and its training mean, and everything is learned by maximising the marginal
+/// Without further settings B is of rank 2 plus a diagonal (diagonal for one task, of rank 2 plus a
+/// multiple of the noise above 256 tasks), each task has its noise variance and its training mean, and everything is learned by maximising the marginal
 /// likelihood under mild priors on lengthscales. Exact: no inducing points, no iterative solver, no
 /// jitter. A fit costs one eigendecomposition of an n x n matrix for each step over the kernel
 /// parameters; memory is about 5 n^2 doubles.
@@ -264,7 +267,8 @@ impl MultiTaskGp {
     pub(super) fn task_or_default(&self, n_tasks: usize) -> Task {
         self.task.clone().unwrap_or_else(|| match n_tasks {
             1 => Diagonal::new(),
-            _ => LowRank::new(2),
+            2..=DENSE_UP_TO => LowRank::new(2),
+            _ => LowRank::plus_noise(2),
         })
     }
 }

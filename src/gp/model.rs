@@ -63,6 +63,19 @@ pub struct Spectral {
     pub rotated: Array2<f64>,
 }
 
+impl Spectral {
+    /// No rows: stands in while another is made.
+    pub(super) fn empty(n_tasks: usize) -> Self {
+        let spectrum = Spectrum {
+            values: Array1::zeros(0),
+            vectors: Array2::zeros((0, 0)),
+            clipped: 0,
+            clipped_magnitude: 0.0,
+        };
+        Spectral { spectrum: Arc::new(spectrum), rotated: Array2::zeros((0, n_tasks)) }
+    }
+}
+
 impl Model {
     /// Binds a term, a noise and a mean to a data set.
     ///

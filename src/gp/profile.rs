@@ -49,6 +49,9 @@ impl<F: FnMut(f64) -> Result<()>> Blocks for AlternatingBlocks<'_, F> {
         inner.free[..inner.offset].copy_from_slice(outer);
         inner.model.layout().unpack_into(&inner.free, &mut inner.natural);
         self.prepared.clear();
+        // The old eigenvectors go before the new ones come: the peak stays at one decomposition's.
+        inner.factor = None;
+        inner.spectral = Spectral::empty(inner.model.n_tasks());
         inner.spectral = inner.model.spectral(&inner.natural)?;
         self.prepared.extend_from_slice(outer);
         Ok(())

@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::registry::TaskEntry;
-use super::{BoundTask, Moment, Task, TaskScales, as_matrix, check_covariance};
+use super::{BoundTask, Moment, Task, TaskScales, as_matrix, check_covariance, check_free_size};
 use crate::error::Result;
 use crate::linalg;
 use crate::op::{NoiseMatrix, TaskAdjoint, TaskMatrix};
@@ -46,6 +46,7 @@ struct Bound {
 fn bind(spec: &Spec, scales: &TaskScales) -> Result<Box<dyn BoundTask>> {
     spec.check_names(&["B"])?;
     let t = scales.n_tasks();
+    check_free_size("FreeForm", t, "`LowRank::plus_noise`")?;
     let units = scales.units();
     let given = spec.matrix("B")?;
     if let Some(b) = &given {

@@ -143,6 +143,21 @@ fn as_matrix(values: &[f64], rows: usize, columns: usize) -> ArrayView2<'_, f64>
         .unwrap_or_else(|_| ArrayView2::from_shape((0, 0), &[]).unwrap_or_else(|_| unreachable!()))
 }
 
+/// Tasks up to which a covariance of T (T + 1) / 2 parameters is learned.
+const FREE_UP_TO: usize = 1000;
+
+/// Refuses to learn a whole covariance between very many tasks.
+fn check_free_size(argument: &str, n_tasks: usize, advice: &str) -> Result<()> {
+    if n_tasks <= FREE_UP_TO {
+        return Ok(());
+    }
+    Err(crate::error::Error::InvalidValue {
+        argument: argument.to_string(),
+        found: format!("{n_tasks} tasks, {} parameters", n_tasks * (n_tasks + 1) / 2),
+        expected: format!("at most {FREE_UP_TO} tasks: use {advice}"),
+    })
+}
+
 /// Checks that a matrix given as a covariance is square of size T, finite, symmetric to 1e-10 and
 /// positive semidefinite to 1e-10 of its largest eigenvalue.
 fn check_covariance(argument: &str, m: ArrayView2<f64>, n_tasks: usize) -> Result<()> {

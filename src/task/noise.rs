@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ndarray::{Array1, Array2, ArrayView2};
 
-use super::{TaskScales, as_matrix, check_covariance};
+use super::{TaskScales, as_matrix, check_covariance, check_free_size};
 use crate::error::{Error, Result};
 use crate::linalg;
 use crate::op::{NoiseMatrix, TaskAdjoint};
@@ -117,6 +117,7 @@ impl Noise {
                 Ok(Box::new(PerTask { params: [p.with_unit(squares)] }))
             }
             Noise::Full => {
+                check_free_size("noise", t, "`Noise::PerTask`")?;
                 let root = Array2::from_diag(&scales.std.mapv(|s| 0.5f64.sqrt() * s));
                 let init = root.iter().copied().collect();
                 let unit = scales.std.iter().flat_map(|&s| std::iter::repeat_n(s, t)).collect();

@@ -5,3 +5,4 @@ mod common;
 mod engine;
 mod layering;
 mod reference;
+mod standard_errors;
