@@ -199,11 +199,6 @@ impl ColumnStatistics {
         let sum: f64 = column.iter().map(|v| ((v - mean) / half_range).powi(2)).sum();
         ColumnStatistics { mean, scale: half_range * (sum / n).sqrt(), constant: false }
     }
-
-    /// The statistics that leave a column as it is.
-    pub fn identity() -> Self {
-        ColumnStatistics { mean: 0.0, scale: 1.0, constant: false }
-    }
 }
 
 /// Root mean square of the scales of some columns, ignoring constant ones; 1 where none is left.

@@ -20,12 +20,12 @@ pub enum Value {
     Count(usize),
     /// A number.
     Number(f64),
+    /// Column numbers. Stands before `Vector`, so that whole numbers are read back as what they were.
+    Counts(Vec<usize>),
     /// A vector of numbers.
     Vector(Vec<f64>),
     /// A matrix, row by row.
     Matrix(Vec<Vec<f64>>),
-    /// Column numbers.
-    Counts(Vec<usize>),
     /// A word.
     Text(String),
 }
@@ -203,6 +203,21 @@ impl Spec {
                 known: known.iter().map(ToString::to_string).collect(),
             }),
         }
+    }
+
+    /// Refuses parts under a node that has none.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] with their number.
+    pub fn check_leaf(&self) -> Result<()> {
+        if self.children.is_empty() {
+            return Ok(());
+        }
+        Err(Error::InvalidValue {
+            argument: format!("{}.children", self.name),
+            found: format!("{} parts", self.children.len()),
+            expected: "no parts".to_string(),
+        })
     }
 
     fn arguments(&self) -> String {

@@ -91,7 +91,10 @@ impl Model {
         let statistics: Vec<ColumnStatistics> = data
             .x()
             .axis_iter(Axis(1))
-            .map(|c| if scaling.x { ColumnStatistics::of(c) } else { ColumnStatistics::identity() })
+            .map(|c| {
+                let own = ColumnStatistics::of(c);
+                if scaling.x { own } else { ColumnStatistics { scale: 1.0, ..own } }
+            })
             .collect();
         let (std, pooled) = output_scales(data, scaling.y);
         let bound = term.bind(data.x(), &statistics, std, pooled)?;

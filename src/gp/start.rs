@@ -13,22 +13,68 @@ const SHARES: [f64; 6] = [0.1, 0.3, 0.5, 0.7, 0.9, 0.97];
 /// EM steps from the best share, where they have a closed form.
 const EM_STEPS: usize = 5;
 
+/// Factors of the lengthscales that are tried where no signal is seen at their start.
+const LENGTHSCALE_FACTORS: [f64; 4] = [0.25, 0.0625, 0.015625, 4.0];
+
+/// A candidate start: its log posterior density, natural values, spectrum, and the share of signal.
+struct Candidate {
+    value: f64,
+    natural: Vec<f64>,
+    spectral: Spectral,
+    share: f64,
+}
+
 impl Model {
     /// Natural start values: kernel parameters as specified, B and Sigma as the best of a grid over
     /// how much of the covariance of Y is signal, `B = rho cov(Y)` and `Sigma = (1 - rho) cov(Y)` in
     /// the structure of each, then a few EM steps. Values the user gave are kept. One
     /// eigendecomposition, returned beside the values.
     ///
+    /// Where the smallest share of signal is best, the lengthscales that were not given are moved
+    /// too, by factors from 1/64 to 4 (one eigendecomposition each), and the best is taken: at
+    /// B = 0 the likelihood is flat in the kernel, and learning could not leave it.
+    ///
     /// # Errors
     /// As [`Model::spectral`].
     pub fn start(&self, initial: &[f64]) -> Result<(Vec<f64>, Spectral)> {
-        let spectral = self.spectral(initial)?;
         let n_free_kernel = self.kernel_block().unwrap_or(0);
         if self.layout().n_free() == n_free_kernel || self.n_rows() < 2 {
-            return Ok((initial.to_vec(), spectral));
+            return Ok((initial.to_vec(), self.spectral(initial)?));
         }
+        let mut best = self.start_at(initial)?;
+        if best.share <= SHARES[0] {
+            for factor in LENGTHSCALE_FACTORS {
+                let Some(moved) = self.with_lengthscales(initial, factor) else { break };
+                if let Ok(candidate) = self.start_at(&moved)
+                    && candidate.value > best.value
+                {
+                    best = candidate;
+                }
+            }
+        }
+        Ok((best.natural, best.spectral))
+    }
+
+    /// Natural values with the learned lengthscales that were not given multiplied; `None` where
+    /// there are none.
+    fn with_lengthscales(&self, natural: &[f64], factor: f64) -> Option<Vec<f64>> {
+        let mut out = natural.to_vec();
+        for entry in self.layout().entries() {
+            let is_lengthscale = entry.path.ends_with("lengthscale") && !entry.spec.given;
+            for (k, i) in entry.range.clone().enumerate() {
+                if is_lengthscale && entry.spec.free[k] {
+                    out[i] *= factor;
+                }
+            }
+        }
+        (out != natural).then_some(out)
+    }
+
+    /// The best start of B and Sigma at held kernel parameters.
+    fn start_at(&self, initial: &[f64]) -> Result<Candidate> {
+        let spectral = self.spectral(initial)?;
         let rows = self.residuals(initial) / (self.n_rows() as f64).sqrt();
-        let mut best = (f64::NEG_INFINITY, initial.to_vec());
+        let mut best = (f64::NEG_INFINITY, initial.to_vec(), SHARES[0]);
         for share in SHARES {
             let target = Moment { rows: &rows * (share.sqrt() / self.scales().amplitude) };
             let phi = self.task().start(&target);
@@ -37,7 +83,7 @@ impl Model {
             if let Ok(factor) = self.factor(&spectral, &candidate) {
                 let value = factor.log_likelihood();
                 if value > best.0 {
-                    best = (value, candidate);
+                    best = (value, candidate, share);
                 }
             }
         }
@@ -48,9 +94,11 @@ impl Model {
             if value <= best.0 {
                 break;
             }
-            best = (value, candidate);
+            best = (value, candidate, best.2);
         }
-        Ok((best.1, spectral))
+        let mut unused = vec![0.0; best.1.len()];
+        let value = best.0 + self.layout().log_prior(&best.1, &mut unused);
+        Ok(Candidate { value, natural: best.1, spectral, share: best.2 })
     }
 
     /// Natural values with phi and psi in place of those that are learned and were not given.

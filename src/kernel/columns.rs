@@ -32,7 +32,11 @@ fn bind(spec: &Spec, inputs: &Inputs) -> Result<Box<dyn BoundKernel>> {
     };
     let chosen: Vec<usize> = match value {
         Some(Value::Counts(c)) if !c.is_empty() => c.clone(),
-        Some(Value::Vector(v)) if !v.is_empty() => v.iter().map(|&x| x as usize).collect(),
+        Some(Value::Vector(v))
+            if !v.is_empty() && v.iter().all(|x| *x >= 0.0 && x.fract() == 0.0) =>
+        {
+            v.iter().map(|&x| x as usize).collect()
+        }
         _ => return Err(spec.invalid("columns", value, "a list of column numbers")),
     };
     if let Some(&c) = chosen.iter().find(|&&c| c >= inputs.len()) {

@@ -14,11 +14,14 @@ struct Profile;
 impl Radial for Profile {
     fn value(&self, r2: f64, _: &[f64]) -> f64 {
         let r = (5.0 * r2).sqrt();
-        (1.0 + r + 5.0 / 3.0 * r2) * (-r).exp()
+        // Far apart the polynomial may be infinite: the exponential wins.
+        let decay = (-r).exp();
+        if decay > 0.0 { (1.0 + r + 5.0 / 3.0 * r2) * decay } else { 0.0 }
     }
 
     fn slope(&self, r2: f64, _: &[f64]) -> f64 {
         let r = (5.0 * r2).sqrt();
-        -5.0 / 6.0 * (1.0 + r) * (-r).exp()
+        let decay = (-r).exp();
+        if decay > 0.0 { -5.0 / 6.0 * (1.0 + r) * decay } else { 0.0 }
     }
 }

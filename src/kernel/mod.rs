@@ -121,14 +121,15 @@ impl Kernel {
 
     /// Holds a named value of this kernel at what was given, such as `lengthscale`.
     pub fn fix(mut self, name: &str) -> Kernel {
-        self.0.fixed.push(name.to_string());
+        below_columns(&mut self.0).fixed.push(name.to_string());
         self
     }
 
     /// Sets whether each column has a lengthscale of its own (`true`) or all share one (`false`).
     /// Without it stationary kernels have one for each of up to 30 columns.
-    pub fn with_ard(self, ard: bool) -> Kernel {
-        Kernel(self.0.with("ard", Value::Bool(ard)))
+    pub fn with_ard(mut self, ard: bool) -> Kernel {
+        below_columns(&mut self.0).values.insert("ard".to_string(), Value::Bool(ard));
+        self
     }
 
     /// The kernel bound to the columns of a data set.
@@ -150,6 +151,14 @@ impl Kernel {
         }
         Kernel(spec)
     }
+}
+
+/// The node that has the values of a kernel restricted to columns.
+fn below_columns(spec: &mut Spec) -> &mut Spec {
+    if spec.name == "Columns" && spec.children.len() == 1 {
+        return below_columns(&mut spec.children[0]);
+    }
+    spec
 }
 
 /// Writes a value at a path such as `parts[1].lengthscale`. Nodes that add no step to the path

@@ -43,6 +43,7 @@ pub(super) fn bind<P: Pair>(
     let known: Vec<&str> =
         params.iter().map(|p| p.name.as_str()).chain(structural.iter().copied()).collect();
     spec.check_names(&known)?;
+    spec.check_leaf()?;
     Ok(Box::new(Pairwise { pair, columns: inputs.columns.clone(), params }))
 }
 

@@ -39,6 +39,9 @@ struct Product {
 /// The amplitude of the first factor is that of the product; those of the others are redundant.
 fn bind(spec: &Spec, inputs: &Inputs) -> Result<Box<dyn BoundKernel>> {
     spec.check_names(&[])?;
+    if spec.children.is_empty() {
+        return Err(spec.invalid("children", None, "at least one kernel"));
+    }
     let parts = spec
         .children
         .iter()

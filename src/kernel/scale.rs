@@ -15,9 +15,8 @@ pub(super) const ENTRY: KernelEntry =
 pub(super) fn scaled(scale: f64, kernel: Kernel) -> Kernel {
     let mut spec = kernel.0;
     if spec.name == "Scale" {
-        if let Some(Value::Number(inner)) = spec.values.get_mut("scale") {
-            *inner *= scale;
-        }
+        let inner = spec.get("scale").and_then(Value::numbers).map_or(1.0, |v| v[0]);
+        spec.values.insert("scale".to_string(), Value::Number(inner * scale));
         return Kernel(spec);
     }
     Kernel(Spec::new("Scale").with("scale", Value::Number(scale)).with_children(vec![spec]))
@@ -26,10 +25,10 @@ pub(super) fn scaled(scale: f64, kernel: Kernel) -> Kernel {
 /// The number in front of a kernel, and the rest. A number that is held stays inside.
 pub(super) fn take(kernel: Kernel) -> (f64, Kernel) {
     let spec = kernel.0;
+    let plain = spec.name == "Scale" && spec.fixed.is_empty();
     match (spec.get("scale"), spec.children.as_slice()) {
-        (Some(&Value::Number(scale)), [child]) if spec.name == "Scale" && spec.fixed.is_empty() => {
-            (scale, Kernel(child.clone()))
-        }
+        (Some(Value::Number(scale)), [child]) if plain => (*scale, Kernel(child.clone())),
+        (Some(Value::Count(scale)), [child]) if plain => (*scale as f64, Kernel(child.clone())),
         _ => (1.0, Kernel(spec)),
     }
 }

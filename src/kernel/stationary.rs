@@ -73,6 +73,9 @@ pub(super) use stationary_kernel;
 struct Stationary<R> {
     profile: R,
     columns: Vec<usize>,
+    /// Training mean of each column: subtracted before the division, so that columns far from zero
+    /// keep their digits.
+    centres: Vec<f64>,
     ard: bool,
     params: Vec<ParamSpec>,
 }
@@ -80,7 +83,8 @@ struct Stationary<R> {
 /// The lengthscale of a stationary kernel: start, unit and prior.
 ///
 /// Without a value it starts at `sqrt(d)` standard deviations of its column, where the expected r^2
-/// between two rows is 2, under the prior `ln(lengthscale / unit) ~ N(ln sqrt(d), 1.5^2)`.
+/// between two rows is 2, under the prior `ln(lengthscale / unit) ~ N(ln sqrt(d), 1.5^2)`, with d the
+/// number of columns that vary.
 pub(super) fn lengthscale(spec: &Spec, inputs: &Inputs) -> Result<ParamSpec> {
     let ard = match (spec.get("ard"), spec.get("lengthscale")) {
         (Some(Value::Bool(b)), _) => *b,
@@ -90,7 +94,8 @@ pub(super) fn lengthscale(spec: &Spec, inputs: &Inputs) -> Result<ParamSpec> {
         (None, None) => inputs.len() <= ARD_UP_TO,
     };
     let unit = if ard { inputs.scales() } else { vec![inputs.pooled()] };
-    let median = (inputs.len() as f64).sqrt();
+    let varying = inputs.statistics.iter().filter(|s| !s.constant).count();
+    let median = (varying.max(1) as f64).sqrt();
     let init = unit.iter().map(|u| u * median).collect();
     let shape: &[usize] = if ard { &[inputs.len()] } else { &[] };
     ParamSpec::new("lengthscale", shape, init, Transform::POSITIVE)
@@ -113,7 +118,9 @@ pub(super) fn bind<R: Radial>(
     let mut known: Vec<&str> = params.iter().map(|p| p.name.as_str()).collect();
     known.push("ard");
     spec.check_names(&known)?;
-    Ok(Box::new(Stationary { profile, columns: inputs.columns.clone(), ard, params }))
+    spec.check_leaf()?;
+    let centres = inputs.statistics.iter().map(|s| s.mean).collect();
+    Ok(Box::new(Stationary { profile, columns: inputs.columns.clone(), centres, ard, params }))
 }
 
 impl<R: Radial> Stationary<R> {
@@ -121,12 +128,13 @@ impl<R: Radial> Stationary<R> {
         theta.split_at(if self.ard { self.columns.len() } else { 1 })
     }
 
-    /// The chosen columns of some rows divided by the lengthscales, column by column.
+    /// The chosen columns of some rows, centred and divided by the lengthscales, column by column.
     fn scaled(&self, lengthscale: &[f64], x: ArrayView2<f64>) -> Vec<f64> {
         let mut out = Vec::with_capacity(self.columns.len() * x.nrows());
         for (c, &column) in self.columns.iter().enumerate() {
             let l = lengthscale[if self.ard { c } else { 0 }];
-            out.extend(x.column(column).iter().map(|v| v / l));
+            let centre = self.centres[c];
+            out.extend(x.column(column).iter().map(|v| (v - centre) / l));
         }
         out
     }
@@ -136,7 +144,7 @@ impl<R: Radial> Stationary<R> {
 fn squared_distances(xs: &[f64], a: usize, i: usize, zs: &[f64], r2: &mut [f64]) {
     let b = r2.len();
     r2.fill(0.0);
-    for (x, z) in xs.chunks_exact(a).zip(zs.chunks_exact(b)) {
+    for (x, z) in xs.chunks_exact(a.max(1)).zip(zs.chunks_exact(b.max(1))) {
         let xi = x[i];
         for (r, &zj) in r2.iter_mut().zip(z) {
             let difference = xi - zj;
@@ -188,7 +196,8 @@ impl<R: Radial> BoundKernel for Stationary<R> {
                 self.profile.own_vjp(r, own, g, grad_own);
             }
             // d(r^2)/d(lengthscale_c) = -2 (scaled difference)^2 / lengthscale_c
-            for (c, (x, z)) in xs.chunks_exact(a).zip(zs.chunks_exact(b)).enumerate() {
+            for (c, (x, z)) in xs.chunks_exact(a.max(1)).zip(zs.chunks_exact(b.max(1))).enumerate()
+            {
                 let xi = x[i];
                 let sum: f64 =
                     weight.iter().zip(z).map(|(&w, &zj)| w * ((xi - zj) * (xi - zj))).sum();

@@ -60,6 +60,9 @@ struct Sum {
 /// relative to it and may be learned.
 fn bind(spec: &Spec, inputs: &Inputs) -> Result<Box<dyn BoundKernel>> {
     spec.check_names(&[])?;
+    if spec.children.is_empty() {
+        return Err(spec.invalid("children", None, "at least one kernel"));
+    }
     let parts = spec
         .children
         .iter()

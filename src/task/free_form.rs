@@ -78,10 +78,8 @@ impl BoundTask for Bound {
 
     fn vjp(&self, phi: &[f64], adjoint: &TaskAdjoint, grad: &mut [f64]) {
         let product = adjoint.times(as_matrix(phi, self.n_tasks, self.n_tasks));
-        for ((t, s), v) in product.indexed_iter() {
-            if s <= t {
-                grad[t * self.n_tasks + s] += 2.0 * v;
-            }
+        for (g, v) in grad.iter_mut().zip(&product) {
+            *g += 2.0 * v;
         }
     }
 

@@ -119,6 +119,7 @@ impl Task {
     /// # Errors
     /// [`crate::Error::InvalidValue`] or [`crate::Error::UnknownName`] where a value does not fit.
     pub fn bind(&self, scales: &TaskScales) -> Result<Box<dyn BoundTask>> {
+        self.0.check_leaf()?;
         (registry::find(&self.0.name)?.bind)(&self.0, scales)
     }
 

@@ -268,10 +268,8 @@ impl BoundNoise for Full {
 
     fn vjp(&self, psi: &[f64], adjoint: &TaskAdjoint, grad: &mut [f64]) {
         let product = adjoint.times(as_matrix(psi, self.n_tasks, self.n_tasks));
-        for ((t, s), v) in product.indexed_iter() {
-            if s <= t {
-                grad[t * self.n_tasks + s] += 2.0 * v;
-            }
+        for (g, v) in grad.iter_mut().zip(&product) {
+            *g += 2.0 * v;
         }
     }
 

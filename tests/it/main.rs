@@ -3,6 +3,9 @@
 
 mod common;
 mod engine;
+mod kernels;
 mod layering;
 mod reference;
 mod standard_errors;
+mod support;
+mod tasks;

@@ -57,9 +57,8 @@ fn standard_errors_equal_the_dense_delta_method() {
         }
         let l = dense::cholesky(&at(&model, &natural, &free).0);
         let whitened: Vec<Array2<f64>> = dc.iter().map(|d| dense::solve(&l, d)).collect();
-        let information = Array2::from_shape_fn((p, p), |(i, j)| {
-            0.5 * (&whitened[i] * &whitened[j].t()).sum()
-        });
+        let information =
+            Array2::from_shape_fn((p, p), |(i, j)| 0.5 * (&whitened[i] * &whitened[j].t()).sum());
         let inverse = dense::solve(&dense::cholesky(&information), &Array2::eye(p));
         let expected = Array2::from_shape_fn((3, 3), |(t, s)| {
             let g: Array1<f64> = drho.iter().map(|d| d[[t, s]]).collect();

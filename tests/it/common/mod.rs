@@ -49,22 +49,6 @@ pub fn assert_near(found: f64, expected: f64, tolerance: f64) {
     assert!(error <= tolerance, "found {found}, expected {expected}, relative {error:e}");
 }
 
-/// Central differences of a function at a point.
-pub fn central_differences(mut f: impl FnMut(&[f64]) -> f64, at: &[f64]) -> Vec<f64> {
-    let mut point = at.to_vec();
-    (0..at.len())
-        .map(|p| {
-            let h = 1e-5 * at[p].abs().max(1e-2);
-            point[p] = at[p] + h;
-            let up = f(&point);
-            point[p] = at[p] - h;
-            let down = f(&point);
-            point[p] = at[p];
-            (up - down) / (2.0 * h)
-        })
-        .collect()
-}
-
 /// A kernel bound to the columns of x, and its start values.
 pub fn bind(kernel: &Kernel, x: ArrayView2<f64>) -> (Box<dyn BoundKernel>, Vec<f64>) {
     let statistics: Vec<_> = x.axis_iter(Axis(1)).map(ColumnStatistics::of).collect();
