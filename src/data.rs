@@ -33,6 +33,15 @@ pub struct Dataset {
 impl Dataset {
     /// A complete data set: `x` (n, d) and `y` (n, T), copied.
     ///
+    /// ```
+    /// use coregion::{Dataset, Error};
+    /// use ndarray::array;
+    /// let y = array![[1.0, f64::NAN], [2.0, 20.0]];
+    /// let error = Dataset::new(array![[0.0], [1.0]].view(), y.view()).unwrap_err();
+    /// assert!(matches!(error, Error::Layout { .. }));
+    /// assert!(error.to_string().contains("row 0, column 1"));
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Shape`] where rows differ in number or there is no row, column or task;
     /// [`Error::NotFinite`] for NaN or infinity in `x` and infinity in `y`; [`Error::Layout`] for
@@ -82,6 +91,14 @@ impl Dataset {
 
     /// A data set in which each task has inputs of its own: not served yet.
     ///
+    /// ```
+    /// use coregion::Dataset;
+    /// use ndarray::array;
+    /// let x = array![[0.0], [1.0], [0.5]];
+    /// let error = Dataset::long(x.view(), array![1.0, 2.0, 3.0].view(), &[0, 0, 1]).unwrap_err();
+    /// assert!(error.to_string().starts_with("long data"));
+    /// ```
+    ///
     /// # Errors
     /// Always [`Error::Layout`], naming the long layout.
     pub fn long(x: ArrayView2<f64>, y: ArrayView1<f64>, tasks: &[usize]) -> Result<Self> {
@@ -93,6 +110,17 @@ impl Dataset {
     }
 
     /// The data set with its tasks named, one distinct name for each column of `y`.
+    ///
+    /// ```
+    /// use coregion::Dataset;
+    /// use ndarray::array;
+    /// let (x, y) = (array![[0.0], [1.0]], array![[1.0, 2.0], [3.0, 5.0]]);
+    /// let data = Dataset::new(x.view(), y.view())?;
+    /// assert_eq!(data.task_names(), ["task 0", "task 1"]);
+    /// assert!(data.clone().with_task_names(["level", "level"]).is_err());
+    /// assert_eq!(data.with_task_names(["level", "flow"])?.task_names(), ["level", "flow"]);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Shape`] for another number of names, [`Error::InvalidValue`] for repeated ones.
@@ -106,6 +134,16 @@ impl Dataset {
 
     /// The data set with its columns of `x` named.
     ///
+    /// ```
+    /// use coregion::Dataset;
+    /// use ndarray::array;
+    /// let (x, y) = (array![[0.0, 3.0], [1.0, 2.0]], array![[1.0], [2.0]]);
+    /// let data = Dataset::new(x.view(), y.view())?;
+    /// assert_eq!(data.feature_names(), ["x0", "x1"]);
+    /// assert_eq!(data.with_feature_names(["time", "depth"])?.feature_names(), ["time", "depth"]);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Shape`] for another number of names, [`Error::InvalidValue`] for repeated ones.
     pub fn with_feature_names<S: Into<String>>(
@@ -117,6 +155,17 @@ impl Dataset {
     }
 
     /// One task alone, with the same inputs.
+    ///
+    /// ```
+    /// use coregion::Dataset;
+    /// use ndarray::array;
+    /// let (x, y) = (array![[0.0], [1.0]], array![[1.0, 2.0], [3.0, 5.0]]);
+    /// let data = Dataset::new(x.view(), y.view())?;
+    /// let second = data.task(1)?;
+    /// assert_eq!((second.x(), second.y()), (x.view(), array![[2.0], [5.0]].view()));
+    /// assert_eq!(second.task_names(), ["task 1"]);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidValue`] where there is no such task.
@@ -173,6 +222,14 @@ impl Dataset {
 }
 
 /// Mean and scale of one column.
+///
+/// ```
+/// use coregion::data::ColumnStatistics;
+/// use ndarray::array;
+/// let s = ColumnStatistics::of(array![1.0, 3.0].view());
+/// assert_eq!((s.mean, s.scale, s.constant), (2.0, 1.0, false));
+/// assert!(ColumnStatistics::of(array![5.0, 5.0].view()).constant);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ColumnStatistics {
     /// Mean.

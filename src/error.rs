@@ -1,6 +1,17 @@
 //! The one error type of the crate: one variant for each kind of failure, with the numbers in fields.
 
 /// Result with the crate's [`Error`].
+///
+/// ```
+/// use coregion::{Dataset, Result};
+/// use ndarray::{Array2, array};
+/// fn n_rows(table: &Array2<f64>) -> Result<usize> {
+///     Ok(Dataset::new(table.view(), table.view())?.n_rows())
+/// }
+/// assert_eq!(n_rows(&array![[1.0], [2.0]])?, 2);
+/// assert!(n_rows(&array![[f64::INFINITY]]).is_err());
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can go wrong, with the argument concerned, what it was and what was expected.

@@ -11,6 +11,14 @@ use std::fmt;
 use crate::error::{Error, Result};
 
 /// A value inside a [`Spec`].
+///
+/// ```
+/// use coregion::spec::Value;
+/// let value = Value::from_numbers(&[2, 2], &[1.0, 2.0, 3.0, 4.0]);
+/// assert_eq!(value, Value::Matrix(vec![vec![1.0, 2.0], vec![3.0, 4.0]]));
+/// assert_eq!((value.shape(), value.numbers().unwrap().len()), (vec![2, 2], 4));
+/// assert_eq!(value.to_string(), "[[1, 2], [3, 4]]");
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
@@ -131,12 +139,26 @@ impl Spec {
     }
 
     /// The node with a value set.
+    ///
+    /// ```
+    /// use coregion::spec::{Spec, Value};
+    /// let spec = Spec::new("Polynomial").with("degree", Value::Count(2));
+    /// let spec = spec.with("bias", Value::Number(0.5));
+    /// assert_eq!(spec.get("bias"), Some(&Value::Number(0.5)));
+    /// assert_eq!(spec.to_string(), "Polynomial(bias=0.5, degree=2)");
+    /// ```
     pub fn with(mut self, name: &str, value: Value) -> Self {
         self.values.insert(name.to_string(), value);
         self
     }
 
     /// The node with its parts set.
+    ///
+    /// ```
+    /// use coregion::spec::Spec;
+    /// let sum = Spec::new("Sum").with_children(vec![Spec::new("RBF"), Spec::new("Matern12")]);
+    /// assert_eq!(sum.to_string(), "RBF() + Matern12()");
+    /// ```
     pub fn with_children(mut self, children: Vec<Spec>) -> Self {
         self.children = children;
         self
@@ -148,11 +170,24 @@ impl Spec {
     }
 
     /// True where the value of that name is held.
+    ///
+    /// ```
+    /// let kernel = coregion::kernel::Periodic::new(1.0, 12.0).fix("period");
+    /// assert!(kernel.spec().is_fixed("period") && !kernel.spec().is_fixed("lengthscale"));
+    /// ```
     pub fn is_fixed(&self, name: &str) -> bool {
         self.fixed.iter().any(|f| f == name)
     }
 
     /// The count of that name.
+    ///
+    /// ```
+    /// use coregion::spec::{Spec, Value};
+    /// let spec = Spec::new("LowRank").with("rank", Value::Number(2.0));
+    /// assert_eq!(spec.count("rank")?, 2);
+    /// assert!(spec.with("rank", Value::Number(2.5)).count("rank").is_err());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidValue`] where it is absent or not a count.
@@ -165,6 +200,14 @@ impl Spec {
     }
 
     /// The matrix of that name, `None` where it is absent.
+    ///
+    /// ```
+    /// use coregion::spec::Spec;
+    /// let fixed = coregion::task::Fixed::at(ndarray::array![[1.0, 0.5], [0.5, 2.0]].view());
+    /// assert_eq!(fixed.spec().matrix("B")?.unwrap()[[1, 0]], 0.5);
+    /// assert!(Spec::new("FreeForm").matrix("B")?.is_none());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidValue`] where it is no matrix or its rows differ in length.
@@ -182,6 +225,12 @@ impl Spec {
     }
 
     /// The error that a value of this node is not what it should be.
+    ///
+    /// ```
+    /// use coregion::spec::{Spec, Value};
+    /// let error = Spec::new("LowRank").invalid("rank", Some(&Value::Count(0)), "at least 1");
+    /// assert_eq!(error.to_string(), "LowRank.rank: found 0, expected at least 1");
+    /// ```
     pub fn invalid(&self, name: &str, found: Option<&Value>, expected: &str) -> Error {
         Error::InvalidValue {
             argument: format!("{}.{name}", self.name),
@@ -191,6 +240,13 @@ impl Spec {
     }
 
     /// Refuses values and held names that the node does not have.
+    ///
+    /// ```
+    /// use coregion::spec::{Spec, Value};
+    /// let spec = Spec::new("RBF").with("lenghtscale", Value::Number(1.0));
+    /// let error = spec.check_names(&["lengthscale", "ard"]).unwrap_err();
+    /// assert!(error.to_string().contains("expected one of: lengthscale, ard"));
+    /// ```
     ///
     /// # Errors
     /// [`Error::UnknownName`] with the names that exist.

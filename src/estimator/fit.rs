@@ -193,7 +193,7 @@ fn learn(
         let mut blocks = AlternatingBlocks::new(model, start.clone(), spectral, report)?;
         let n_outer = blocks.n_outer();
         let inner_settings = ScoringSettings {
-            gradient_tolerance: 0.1 * settings.gradient_tolerance,
+            gradient_tolerance: inner_tolerance(settings, model),
             ..ScoringSettings::default()
         };
         let (outer, inner) = free.split_at(n_outer);
@@ -206,6 +206,13 @@ fn learn(
     model.layout().unpack_into(&free, &mut natural);
     let gradient_norm = outcome.gradient_norm();
     Ok(Learned { natural, log_posterior: outcome.value * count, gradient_norm, outcome })
+}
+
+/// The tolerance of inner problems. A parameter of one task moves the density of that task's rows
+/// alone: its gradient per observation of all tasks shrinks with their number.
+fn inner_tolerance(settings: &MultiTaskGp, model: &Model) -> f64 {
+    const TASKS: f64 = 64.0;
+    0.1 * settings.gradient_tolerance * (TASKS / model.n_tasks() as f64).min(1.0)
 }
 
 fn data_warnings(data: &Dataset) -> Vec<Warning> {

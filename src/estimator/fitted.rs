@@ -16,6 +16,19 @@ use crate::task::{Noise, Task};
 /// A multi-task Gaussian process with learned parameters: predicts, samples, and tells what it
 /// learned. Everything is in the user's units. Printing it gives the table of parameters, task
 /// correlations and the report.
+///
+/// ```
+/// use coregion::prelude::*;
+/// use ndarray::array;
+/// let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// let data = Dataset::new(x.view(), y.view())?.with_task_names(["level", "flow"])?;
+/// let gp: FittedMultiTaskGp = MultiTaskGp::new(Rbf::ard()).fit(&data)?;
+/// assert!(gp.task_correlation()[[0, 1]] > 0.5);
+/// assert!(gp.kernel().to_string().starts_with("RBF(lengthscale=["));
+/// assert!(gp.to_string().contains("level"));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct FittedMultiTaskGp {
     pub(super) term: Separable,
@@ -74,6 +87,20 @@ impl FittedMultiTaskGp {
     /// Predictions at xs (m, d) where some tasks were measured there: `given` (m, T) with `NaN`
     /// where wanted. See [`Posterior::predict_given`].
     ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let (xs, given) = (array![[2.5]], array![[0.6, f64::NAN]]);
+    /// let before = gp.predict(xs.view(), Uncertainty::Std)?;
+    /// let p = gp.predict_given(xs.view(), given.view(), Uncertainty::Std)?;
+    /// assert_eq!((p.mean[[0, 0]], p.std()?[[0, 0]]), (0.6, 0.0));
+    /// assert!(p.std()?[[0, 1]] < before.std()?[[0, 1]]);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Posterior::predict_given`].
     pub fn predict_given(
@@ -87,6 +114,18 @@ impl FittedMultiTaskGp {
 
     /// The covariance between the latent functions of all tasks at each row: (m, T, T).
     ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let c = gp.predict_task_covariances(array![[1.5], [9.0]].view())?;
+    /// assert_eq!(c.dim(), (2, 2, 2));
+    /// assert!(c[[1, 0, 1]] > 0.0 && c[[0, 0, 0]] < c[[1, 0, 0]]); // less is known at 9
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Posterior::task_covariances`].
     pub fn predict_task_covariances(&self, xs: ArrayView2<f64>) -> Result<Array3<f64>> {
@@ -94,6 +133,21 @@ impl FittedMultiTaskGp {
     }
 
     /// The joint covariance `[i, t, j, s] = Cov(f_t(x_i), f_s(x_j))`: (m, T, m, T).
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let xs = array![[1.5], [2.5]];
+    /// let latent = gp.predict_covariance(xs.view(), false)?;
+    /// let observed = gp.predict_covariance(xs.view(), true)?;
+    /// assert_eq!(latent[[0, 1, 1, 1]], observed[[0, 1, 1, 1]]);
+    /// let noise = observed[[0, 1, 0, 1]] - latent[[0, 1, 0, 1]];
+    /// assert!((noise - gp.noise_covariance()[[1, 1]]).abs() < 1e-12);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Posterior::joint_covariance`].
@@ -106,6 +160,18 @@ impl FittedMultiTaskGp {
     }
 
     /// Joint draws at xs (m, d): (m, T, n_samples).
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let draws = gp.sample(array![[1.5], [2.5]].view(), 100, false, 7)?;
+    /// assert_eq!(draws.dim(), (2, 2, 100));
+    /// assert_eq!(draws, gp.sample(array![[1.5], [2.5]].view(), 100, false, 7)?);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Posterior::sample`].
@@ -120,6 +186,19 @@ impl FittedMultiTaskGp {
     }
 
     /// The posterior, for what this type does not show.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let (posterior, xs) = (gp.posterior(), array![[2.5]]);
+    /// let mean = posterior.predict(xs.view(), Uncertainty::None)?.mean;
+    /// assert_eq!(mean, gp.predict(xs.view(), Uncertainty::None)?.mean);
+    /// assert_eq!(posterior.model().n_observations(), 10);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn posterior(&self) -> &Posterior {
         &self.posterior
     }
@@ -132,6 +211,21 @@ impl FittedMultiTaskGp {
 
     /// Log marginal likelihood of the training data with some parameters set to other values, and
     /// its gradient with respect to every parameter, natural, by path.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let path = "terms[0].kernel.lengthscale";
+    /// let (value, gradient) = gp.log_marginal_likelihood_at(&[])?;
+    /// assert!((value - gp.log_marginal_likelihood()).abs() < 1e-9);
+    /// let step = &gp.parameters()[path] + 1e-5;
+    /// let (moved, _) = gp.log_marginal_likelihood_at(&[(path, step)])?;
+    /// assert!(((moved - value) / 1e-5 - gradient[path].sum()).abs() < 1e-3);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`crate::Error::UnknownName`], [`crate::Error::Shape`], [`crate::Error::InvalidValue`] for
@@ -152,6 +246,18 @@ impl FittedMultiTaskGp {
     }
 
     /// Every parameter by path: natural, in the user's units.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let parameters = gp.parameters();
+    /// assert_eq!(parameters["noise.variance"].shape(), [2]);
+    /// assert_eq!(parameters["terms[0].task.W"].shape(), [2, 2]);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn parameters(&self) -> BTreeMap<String, ArrayD<f64>> {
         let natural = self.posterior.natural();
         let entries = self.posterior.model().layout().entries().iter();
@@ -169,6 +275,18 @@ impl FittedMultiTaskGp {
     }
 
     /// B, in the structure it was learned in.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let b = gp.task_matrix();
+    /// assert_eq!(b.n_tasks(), 2);
+    /// assert_eq!(b.to_dense(&gp.noise_matrix()), gp.task_covariance());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn task_matrix(&self) -> TaskMatrix {
         self.posterior.model().task_matrix(self.posterior.natural())
     }
@@ -179,6 +297,18 @@ impl FittedMultiTaskGp {
     }
 
     /// The task covariance B (T, T), made on request.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let (b, rho) = (gp.task_covariance(), gp.task_correlation());
+    /// assert_eq!(b[[0, 1]], b[[1, 0]]);
+    /// assert!((rho[[0, 1]] - b[[0, 1]] / (b[[0, 0]] * b[[1, 1]]).sqrt()).abs() < 1e-12);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn task_covariance(&self) -> Array2<f64> {
         self.task_matrix().to_dense(&self.noise_matrix())
     }
@@ -190,6 +320,17 @@ impl FittedMultiTaskGp {
 
     /// Standard errors (T, T) of the task correlations, from the Fisher information of B and Sigma
     /// at held kernel parameters; `None` where B was not learned or is too large.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let errors = gp.task_correlation_std_error().unwrap();
+    /// assert!(errors[[0, 0]] == 0.0 && errors[[0, 1]] > 0.0);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn task_correlation_std_error(&self) -> Option<&Array2<f64>> {
         self.standard_errors.as_ref()
     }
@@ -200,6 +341,22 @@ impl FittedMultiTaskGp {
     }
 
     /// The learned noise as a given one, to evaluate the same model elsewhere.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let again = MultiTaskGp::new(gp.kernel().clone())
+    ///     .task(gp.task().clone())
+    ///     .noise(gp.noise())
+    ///     .optimizer(Optimizer::None)
+    ///     .fit(&data)?;
+    /// assert!((again.log_marginal_likelihood() - gp.log_marginal_likelihood()).abs() < 1e-9);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn noise(&self) -> Noise {
         match self.noise_matrix() {
             NoiseMatrix::Diagonal(v) => Noise::Variances(v.to_vec()),

@@ -18,6 +18,18 @@ use crate::task::{Diagonal, LowRank, Noise, Task};
 const DENSE_UP_TO: usize = 256;
 
 /// How parameters are learned.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let data = Dataset::new(x.view(), y.view())?;
+/// assert_eq!("none".parse::<Optimizer>()?, Optimizer::None);
+/// let error = MultiTaskGp::new(Rbf::ard()).optimizer(Optimizer::None).fit(&data).unwrap_err();
+/// assert_eq!(error, Error::MissingValue { path: "terms[0].kernel.lengthscale".into() });
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Optimizer {
     /// Alternating wherever one spectrum serves, joint where a tie couples kernel and tasks.
@@ -47,6 +59,13 @@ impl FromStr for Optimizer {
 }
 
 /// How the covariance of the data is factored.
+///
+/// ```
+/// use coregion::prelude::*;
+/// assert_eq!("kronecker".parse::<Solver>()?, Solver::Kronecker);
+/// assert!(matches!("sparse".parse::<Solver>(), Err(Error::UnknownName { .. })));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Solver {
     /// The exact solver that the structure of the data allows.
@@ -153,12 +172,37 @@ impl MultiTaskGp {
     }
 
     /// The task covariance B.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let alone = MultiTaskGp::new(Rbf::ard()).task(Diagonal::new()).fit(&data)?;
+    /// assert_eq!(alone.task_covariance()[[0, 1]], 0.0);
+    /// let together = MultiTaskGp::new(Rbf::ard()).task(LowRank::new(1)).fit(&data)?;
+    /// assert!(together.log_marginal_likelihood() > alone.log_marginal_likelihood());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn task(mut self, task: Task) -> Self {
         self.task = Some(task);
         self
     }
 
     /// The noise.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let given = Noise::Variances(vec![0.01, 0.04]);
+    /// let gp = MultiTaskGp::new(Rbf::ard()).noise(given).fit(&data)?;
+    /// assert_eq!(gp.noise_covariance(), array![[0.01, 0.0], [0.0, 0.04]]);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn noise(mut self, noise: Noise) -> Self {
         self.noise = noise;
         self
@@ -171,6 +215,22 @@ impl MultiTaskGp {
     }
 
     /// Whether starts, priors and steps are measured in standard deviations of the columns of x.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let start = |normalize| {
+    ///     let settings = MultiTaskGp::new(Rbf::ard()).normalize_x(normalize);
+    ///     let gp = settings.fix("terms[0].kernel.lengthscale").fit(&data)?;
+    ///     Ok::<_, Error>(gp.parameters()["terms[0].kernel.lengthscale"].sum())
+    /// };
+    /// assert!((start(true)? - 2f64.sqrt()).abs() < 1e-12); // the standard deviation of x
+    /// assert_eq!(start(false)?, 1.0);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn normalize_x(mut self, normalize: bool) -> Self {
         self.scaling.x = normalize;
         self
@@ -183,6 +243,18 @@ impl MultiTaskGp {
     }
 
     /// How parameters are learned.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let fit = |optimizer| MultiTaskGp::new(Rbf::ard()).optimizer(optimizer).fit(&data);
+    /// assert_eq!(fit(Optimizer::Auto)?.report().optimizer, "alternating");
+    /// assert_eq!(fit(Optimizer::Joint)?.report().optimizer, "joint");
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn optimizer(mut self, optimizer: Optimizer) -> Self {
         self.optimizer = optimizer;
         self
@@ -195,24 +267,71 @@ impl MultiTaskGp {
     }
 
     /// Holds the parameter with that path, such as `terms[0].kernel.lengthscale`, at its start.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let settings = MultiTaskGp::new(Rbf::isotropic(1.5)).fix("terms[0].kernel.lengthscale");
+    /// assert_eq!(settings.fit(&data)?.parameters()["terms[0].kernel.lengthscale"].sum(), 1.5);
+    /// assert!(matches!(settings.fix("lengthscale").fit(&data), Err(Error::UnknownName { .. })));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn fix(mut self, path: &str) -> Self {
         self.fixed.push(path.to_string());
         self
     }
 
     /// Makes the parameter `other` always equal to the one at `path`.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let kernel = Rbf::ard() + 0.5 * Matern12::ard();
+    /// let [one, two] = [0, 1].map(|i| format!("terms[0].kernel.parts[{i}].lengthscale"));
+    /// let gp = MultiTaskGp::new(kernel).tie(&one, &two).fit(&data)?;
+    /// assert_eq!(gp.parameters()[&one], gp.parameters()[&two]);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn tie(mut self, path: &str, other: &str) -> Self {
         self.ties.push((path.to_string(), other.to_string()));
         self
     }
 
     /// Further starts, their kernel parameters drawn around the first one; the best fit is kept.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let gp = MultiTaskGp::new(Rbf::ard()).n_restarts(2).seed(1).fit(&data)?;
+    /// assert_eq!(gp.report().restarts.len(), 3);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn n_restarts(mut self, n: usize) -> Self {
         self.n_restarts = n;
         self
     }
 
     /// Most L-BFGS iterations of a start.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let report = MultiTaskGp::new(Rbf::ard()).max_iterations(1).fit(&data)?.report().clone();
+    /// assert!(report.iterations <= 1 && !report.converged);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn max_iterations(mut self, n: usize) -> Self {
         self.max_iterations = n;
         self
@@ -232,12 +351,40 @@ impl MultiTaskGp {
     }
 
     /// Bytes that the tiles of a prediction, covariances and samples may take.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let gp = MultiTaskGp::new(Rbf::ard()).memory_budget(1000).fit(&data)?;
+    /// assert!(gp.predict_covariance(x.view(), false).is_ok()); // 10 x 10 numbers of 8 bytes
+    /// assert!(matches!(gp.sample(x.view(), 50, false, 0), Err(Error::Memory { .. })));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn memory_budget(mut self, bytes: usize) -> Self {
         self.memory_budget = bytes;
         self
     }
 
     /// Is told of every evaluation and may cancel the fit.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// use std::ops::ControlFlow;
+    /// let third = |p: &coregion::learn::Progress| match p.evaluations {
+    ///     3 => ControlFlow::Break(()),
+    ///     _ => ControlFlow::Continue(()),
+    /// };
+    /// let result = MultiTaskGp::new(Rbf::ard()).observer(third).fit(&data);
+    /// assert_eq!(result.unwrap_err(), Error::Cancelled { evaluations: 3 });
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self
@@ -256,6 +403,18 @@ impl MultiTaskGp {
 
     /// Fits each task alone, with the same kernel, mean and settings: what the tasks gain from each
     /// other is the difference.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let settings = MultiTaskGp::new(Rbf::ard());
+    /// let alone = settings.fit_single_tasks(&data)?.log_marginal_likelihood();
+    /// assert!(settings.fit(&data)?.log_marginal_likelihood() > alone);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`MultiTaskGp::fit`].

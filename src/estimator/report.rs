@@ -8,6 +8,18 @@ use crate::solve::SolveReport;
 use crate::spec::number;
 
 /// Something about a fit that deserves attention.
+///
+/// ```
+/// use coregion::{estimator::Warning, prelude::*};
+/// use ndarray::array;
+/// let x = array![[0.0, 7.0], [1.0, 7.0], [2.0, 7.0], [3.0, 7.0]];
+/// let y = array![[0.1], [0.9], [0.8], [0.2]];
+/// let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// let expected = Warning::ConstantFeature { name: "x1".to_string() };
+/// assert!(gp.report().warnings.contains(&expected));
+/// assert_eq!(expected.to_string(), "column 'x1' of x is constant and has no influence");
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Warning {
@@ -87,6 +99,19 @@ impl fmt::Display for Warning {
 }
 
 /// One start and where it led.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let data = Dataset::new(x.view(), y.view())?;
+/// let gp = MultiTaskGp::new(Rbf::ard()).n_restarts(1).fit(&data)?;
+/// let [first, second] = gp.report().restarts.as_slice() else { unreachable!() };
+/// let best = if second.log_posterior > first.log_posterior { second } else { first };
+/// assert_eq!((best.stop, best.evaluations), (gp.report().stop, gp.report().evaluations));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct RestartSummary {
     /// Log posterior density reached.
@@ -100,6 +125,19 @@ pub struct RestartSummary {
 }
 
 /// What a fit did.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// let report = gp.report();
+/// assert!(report.converged && report.gradient_norm < 1e-5);
+/// assert_eq!(report.trace.len(), report.evaluations);
+/// assert!(report.to_string().contains("converged            yes"));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct FitReport {
     /// How parameters were learned: `alternating`, `joint` or `none`.

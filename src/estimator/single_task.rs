@@ -52,6 +52,18 @@ impl SingleTaskGps {
     }
 
     /// The model of each task.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let alone = MultiTaskGp::new(Rbf::ard()).fit_single_tasks(&data)?;
+    /// let each: Vec<f64> = alone.models().iter().map(|gp| gp.log_marginal_likelihood()).collect();
+    /// assert_eq!((each.len(), each.iter().sum()), (2, alone.log_marginal_likelihood()));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn models(&self) -> &[FittedMultiTaskGp] {
         &self.models
     }

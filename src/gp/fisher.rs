@@ -111,6 +111,10 @@ pub(super) fn coordinate_step(
     let blocks = factor.fisher()?;
     let w = factor.congruence().dual_vectors();
     let mut f = information(&changes(model, place)?, &blocks, &w);
+    let prior = model.layout().prior_information(place.free);
+    for (v, p) in f.diag_mut().iter_mut().zip(&prior[place.offset..]) {
+        *v += p;
+    }
     f /= model.n_observations() as f64;
     let largest = f.diag().iter().fold(0.0f64, |m, v| m.max(*v));
     for v in f.diag_mut() {
@@ -203,6 +207,20 @@ fn factor_step(l: &Array2<f64>, change: &Array2<f64>) -> Option<Array2<f64>> {
 /// held kernel parameters (delta method). Directions without information, such as rotations of a
 /// low-rank factor, change no correlation and are left out. `None` where nothing of B is learned or
 /// the information is too large to be formed.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// use coregion::gp::correlation_standard_errors;
+/// let p = gp.posterior();
+/// let errors = correlation_standard_errors(p.model(), p.factor(), p.natural());
+/// assert_eq!(errors.as_ref(), gp.task_correlation_std_error());
+/// assert!(errors.unwrap()[[0, 1]] > 0.0);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub fn correlation_standard_errors(
     model: &Model,
     factor: &KroneckerFactor,
@@ -254,6 +272,21 @@ pub fn correlation_standard_errors(
 /// common eigenbasis, of the information about B that is left when Sigma is unknown too,
 /// `1 - bs^2 / (bb ss)`. It is 0 where the Gram matrix is a multiple of the identity (lengthscales
 /// far below the spacing of the rows) and near 1 where the spectrum is wide.
+///
+/// ```
+/// use coregion::op::{NoiseMatrix, TaskMatrix};
+/// use coregion::solve::{Congruence, KroneckerFactor, Spectrum};
+/// use ndarray::{Array2, array};
+/// let share = |k: Array2<f64>| {
+///     let (b, sigma) = (TaskMatrix::Dense(array![[1.0]]), NoiseMatrix::Diagonal(array![1.0]));
+///     let (spectrum, congruence) = (Spectrum::of(k)?, Congruence::new(&b, &sigma)?);
+///     let factor = KroneckerFactor::new(spectrum.into(), congruence, array![[1.0], [0.0]].view());
+///     Ok::<_, coregion::Error>(coregion::gp::identifiability(&factor).unwrap())
+/// };
+/// assert!(share(Array2::eye(2))? < 1e-12);
+/// assert!(share(array![[1.0, 0.9], [0.9, 1.0]])? > 0.5);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub fn identifiability(factor: &KroneckerFactor) -> Option<f64> {
     let blocks = factor.fisher()?;
     (0..blocks.bb.nrows())

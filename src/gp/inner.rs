@@ -1,6 +1,7 @@
 //! The inner problem: B and Sigma on a fixed spectrum.
 
 use super::fisher;
+use super::fisher_factored::factored_step;
 use super::model::{Model, Spectral};
 use crate::error::Result;
 use crate::learn::{Objective, Scoring};
@@ -62,6 +63,7 @@ impl Scoring for InnerObjective<'_> {
         let factor = self.factor.as_ref()?;
         let place = fisher::Place { offset: self.offset, free: &self.free, natural: &self.natural };
         fisher::separable_step(self.model, factor, &place, damping)
+            .or_else(|| factored_step(self.model, factor, &place, gradient, damping))
             .or_else(|| fisher::coordinate_step(self.model, factor, &place, gradient, damping))
     }
 }

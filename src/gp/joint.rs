@@ -6,6 +6,23 @@ use crate::learn::Objective;
 
 /// Minus the log posterior density per observation as a function of all free values. One
 /// evaluation costs an eigendecomposition and one product of n x n matrices.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// use coregion::gp::JointObjective;
+/// use coregion::learn::Objective;
+/// let (model, natural) = (gp.posterior().model(), gp.posterior().natural());
+/// let mut objective = JointObjective::new(model, natural.to_vec(), |_| Ok(()));
+/// let (value, gradient) = objective.evaluate(&model.layout().pack(natural))?;
+/// let prior = model.layout().log_prior(natural, &mut vec![0.0; natural.len()]);
+/// assert!((value + (gp.log_marginal_likelihood() + prior) / 10.0).abs() < 1e-9);
+/// assert!(gradient.iter().all(|g| g.abs() < 1e-4)); // the fit ended at an optimum
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub struct JointObjective<'a, F> {
     model: &'a Model,
     natural: Vec<f64>,

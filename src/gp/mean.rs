@@ -6,6 +6,17 @@ use crate::data::ColumnStatistics;
 use crate::error::{Error, Result};
 
 /// The mean function: one constant for each task, held while the rest is learned.
+///
+/// ```
+/// use coregion::prelude::*;
+/// use ndarray::array;
+/// let data = Dataset::new(array![[0.0], [1.0]].view(), array![[3.0], [4.0]].view())?;
+/// let kernel = Rbf::isotropic(1.0).fix("lengthscale");
+/// let gp = MultiTaskGp::new(kernel).mean(Mean::Given(vec![5.0])).fit(&data)?;
+/// let far = gp.predict(array![[100.0]].view(), Uncertainty::None)?;
+/// assert_eq!(far.mean, array![[5.0]]);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Mean {
     /// Zero.

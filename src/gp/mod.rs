@@ -1,6 +1,7 @@
 //! The Gaussian process of a separable matrix-valued kernel: likelihood, learning, posterior.
 
 mod fisher;
+mod fisher_factored;
 mod inner;
 mod joint;
 mod mean;

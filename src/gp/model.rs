@@ -23,6 +23,20 @@ use crate::task::{BoundNoise, BoundTask, Noise, TaskScales};
 /// Data are never rescaled. Instead every parameter carries the scale of the columns it belongs to,
 /// and starts, priors and step lengths act on its ratio to that scale: the optimum is that of
 /// standardised data, and every value is in the user's units throughout.
+///
+/// ```
+/// use coregion::gp::{Model, Scaling};
+/// use coregion::{matrix_kernel::Separable, prelude::*};
+/// use ndarray::array;
+/// let data = Dataset::new(array![[0.0], [20.0]].view(), array![[3.0], [4.0]].view())?;
+/// let term = Separable { kernel: Rbf::ard(), task: Diagonal::new() };
+/// let start = |x| {
+///     let model = Model::new(&data, &term, &Noise::PerTask, &Mean::Zero, Scaling { x, y: true })?;
+///     Ok::<_, Error>(model.layout().initial()[0]) // the lengthscale
+/// };
+/// assert_eq!((start(true)?, start(false)?), (10.0, 1.0));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scaling {
     /// Lengthscales and the like are measured in standard deviations of their columns of x.
@@ -38,6 +52,23 @@ impl Default for Scaling {
 }
 
 /// A separable multi-task Gaussian process bound to a complete data set.
+///
+/// ```
+/// use coregion::gp::{Model, Scaling};
+/// use coregion::{matrix_kernel::Separable, prelude::*};
+/// use ndarray::array;
+/// let (x, y) = (array![[0.0], [1.0], [2.0]], array![[0.1, 1.0], [0.9, 3.0], [0.2, 0.5]]);
+/// let data = Dataset::new(x.view(), y.view())?;
+/// let term = Separable { kernel: Rbf::ard(), task: LowRank::new(1) };
+/// let model = Model::new(&data, &term, &Noise::Shared, &Mean::Training, Scaling::default())?;
+/// let natural = model.layout().initial();
+/// // One lengthscale; W (2, 1) and kappa (2); one noise variance; two means, which are held.
+/// assert_eq!((natural.len(), model.layout().n_free()), (1 + 4 + 1 + 2, 6));
+/// assert_eq!(model.theta(&natural).len() + model.phi(&natural).len(), 5);
+/// let (value, gradient) = model.log_likelihood(&natural)?;
+/// assert_eq!((value, gradient.len()), (model.log_likelihood_value(&natural)?, 8));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Model {
     pub(super) kernel: Box<dyn BoundKernel>,
@@ -55,6 +86,18 @@ pub struct Model {
 }
 
 /// What one eigendecomposition of the Gram matrix leaves for all values of B and Sigma.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// let (model, natural) = (gp.posterior().model(), gp.posterior().natural());
+/// let spectral = model.spectral(natural)?;
+/// assert_eq!((spectral.spectrum.len(), spectral.rotated.dim()), (5, (5, 2)));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Spectral {
     /// The eigendecomposition.
@@ -219,6 +262,16 @@ impl Model {
 
     /// Number of free values that belong to the kernel, where these come first in the free vector
     /// and none is tied to a value outside the kernel; `None` otherwise.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// assert_eq!(gp.posterior().model().kernel_block(), Some(1)); // the lengthscale
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn kernel_block(&self) -> Option<usize> {
         let slots = self.layout.slots();
         let of = |range: &Range<usize>| slots[range.clone()].iter().flatten().copied().max();
@@ -243,6 +296,18 @@ impl Model {
 
     /// The covariance of all observations factored on a given spectrum: O(n T^2 + T^3), or O(n T r)
     /// for low rank plus noise over many tasks.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let (model, natural) = (gp.posterior().model(), gp.posterior().natural());
+    /// let factor = model.factor(&model.spectral(natural)?, natural)?;
+    /// assert!((factor.log_likelihood() - gp.log_marginal_likelihood()).abs() < 1e-9);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Congruence::new`].
@@ -295,6 +360,20 @@ impl Model {
 
     /// Log marginal likelihood (natural log, total) and its gradient with respect to every natural
     /// value, the mean included.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let (model, mut natural) = (gp.posterior().model(), gp.posterior().natural().to_vec());
+    /// let (value, gradient) = model.log_likelihood(&natural)?;
+    /// natural[0] += 1e-5;
+    /// let slope = (model.log_likelihood_value(&natural)? - value) / 1e-5;
+    /// assert!((slope - gradient[0]).abs() < 1e-3);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Model::spectral`] and [`Model::factor`].

@@ -17,6 +17,19 @@ use crate::op::NoiseMatrix;
 use crate::solve::KroneckerFactor;
 
 /// Which uncertainty a prediction carries.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// let std = |u| Ok::<_, Error>(gp.predict(array![[2.5]].view(), u)?.std()?[[0, 0]]);
+/// let (latent, observed) = (std(Uncertainty::Std)?, std(Uncertainty::Observation)?);
+/// let noise = gp.noise_covariance()[[0, 0]];
+/// assert!((observed.powi(2) - latent.powi(2) - noise).abs() < 1e-12);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Uncertainty {
     /// None: means only, at a fraction of the cost.
@@ -29,6 +42,18 @@ pub enum Uncertainty {
 }
 
 /// Predictions at m rows for T tasks.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// let p: Prediction = gp.predict(array![[1.5], [2.5]].view(), Uncertainty::None)?;
+/// assert_eq!(p.mean.dim(), (2, 2));
+/// assert!(matches!(p.std(), Err(Error::Incompatible { .. }))); // ask for `Uncertainty::Std`
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
     /// Means (m, T).
@@ -53,6 +78,22 @@ impl Prediction {
 }
 
 /// The posterior of a model at given parameter values.
+///
+/// ```
+/// use coregion::gp::{Model, Posterior, Scaling};
+/// use coregion::{matrix_kernel::Separable, prelude::*};
+/// use ndarray::array;
+/// let data = Dataset::new(array![[0.0], [1.0]].view(), array![[0.0, 1.0], [2.0, 0.5]].view())?;
+/// let term = Separable { kernel: Rbf::ard(), task: LowRank::new(1) };
+/// let model = Model::new(&data, &term, &Noise::Shared, &Mean::Zero, Scaling::default())?;
+/// let natural = model.layout().initial();
+/// let posterior = Posterior::new(model.into(), natural, 1 << 20)?;
+/// let xs = array![[0.3], [2.0]];
+/// let std = posterior.predict(xs.view(), Uncertainty::Std)?;
+/// let joint = posterior.joint_covariance(xs.view(), false)?;
+/// assert!((joint[[1, 0, 1, 0]].sqrt() - std.std()?[[1, 0]]).abs() < 1e-12);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Posterior {
     pub(super) model: Arc<Model>,

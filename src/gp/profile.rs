@@ -8,6 +8,25 @@ use crate::learn::{Blocks, Scoring};
 /// The two blocks of a model: an outer point costs one eigendecomposition, and any number of inner
 /// steps over B and Sigma use it. The outer gradient is the partial derivative with respect to the
 /// kernel parameters at the inner optimum (envelope theorem).
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// use coregion::gp::AlternatingBlocks;
+/// use coregion::learn::{LbfgsSettings, ScoringSettings, alternate};
+/// let model = gp.posterior().model();
+/// let (start, spectral) = model.start(&model.layout().initial())?;
+/// let free = model.layout().pack(&start);
+/// let mut blocks = AlternatingBlocks::new(model, start, spectral, |_| Ok(()))?;
+/// let (outer, inner) = free.split_at(blocks.n_outer());
+/// let (lbfgs, scoring) = (LbfgsSettings::default(), ScoringSettings::default());
+/// let (outcome, _) = alternate(&mut blocks, outer, inner, &lbfgs, &scoring)?;
+/// assert!(outcome.point.len() == 1 && outcome.gradient_norm() < 1e-5);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub struct AlternatingBlocks<'a, F> {
     inner: InnerObjective<'a>,
     /// Free kernel values that the spectrum at hand belongs to.
@@ -59,6 +78,12 @@ impl<F: FnMut(f64) -> Result<()>> Blocks for AlternatingBlocks<'_, F> {
 
     fn inner(&mut self) -> &mut dyn Scoring {
         &mut self.inner
+    }
+
+    fn warm_start(&self, inner: &[f64]) -> Vec<f64> {
+        let mut free = self.inner.free.clone();
+        free[self.inner.offset..].copy_from_slice(inner);
+        self.inner.model.lifted(&free, self.inner.offset)
     }
 
     fn outer_gradient(&mut self, point: &[f64]) -> Result<(f64, Vec<f64>)> {

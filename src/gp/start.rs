@@ -1,11 +1,13 @@
 //! The deterministic, data-driven start of learning.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::inner::InnerObjective;
 use super::model::{Model, Spectral};
 use crate::error::Result;
+use crate::learn::{ScoringSettings, score};
 use crate::linalg;
+use crate::op::TaskMatrix;
 use crate::task::Moment;
 
 /// Shares of the covariance of Y that are tried as signal.
@@ -15,24 +17,51 @@ const EM_STEPS: usize = 5;
 
 /// Factors of the lengthscales that are tried where no signal is seen at their start.
 const LENGTHSCALE_FACTORS: [f64; 4] = [0.25, 0.0625, 0.015625, 4.0];
+/// Variances below this share of their unit are lifted before an inner problem starts ...
+const VANISHED: f64 = 1e-4;
+/// ... to this one.
+const LIFTED: f64 = 1e-2;
 
-/// A candidate start: its log posterior density, natural values, spectrum, and the share of signal.
+/// How far B and Sigma are learned before candidates are compared.
+const ROUGH: ScoringSettings =
+    ScoringSettings { gradient_tolerance: 1e-4, max_iterations: 15, max_polish: 15 };
+
+/// A candidate start: natural values, spectrum, and the share of signal.
 struct Candidate {
-    value: f64,
     natural: Vec<f64>,
     spectral: Spectral,
     share: f64,
 }
 
+impl Candidate {
+    /// True where the smallest share of signal was best.
+    fn blind(&self) -> bool {
+        self.share <= SHARES[0]
+    }
+}
+
 impl Model {
     /// Natural start values: kernel parameters as specified, B and Sigma as the best of a grid over
     /// how much of the covariance of Y is signal, `B = rho cov(Y)` and `Sigma = (1 - rho) cov(Y)` in
-    /// the structure of each, then a few EM steps. Values the user gave are kept. One
-    /// eigendecomposition, returned beside the values.
+    /// the structure of each, then a few EM steps. Values the user gave are kept.
     ///
-    /// Where the smallest share of signal is best, the lengthscales that were not given are moved
-    /// too, by factors from 1/64 to 4 (one eigendecomposition each), and the best is taken: at
-    /// B = 0 the likelihood is flat in the kernel, and learning could not leave it.
+    /// Where the smallest share of signal is best, lengthscales that were not given are moved by
+    /// factors from 1/64 to 4 and the best is kept: at B = 0 the likelihood is flat in the kernel,
+    /// and learning could not leave it. Returns the spectrum beside the values; usually one
+    /// eigendecomposition.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let model = gp.posterior().model();
+    /// let initial = model.layout().initial();
+    /// let (start, _) = model.start(&initial)?;
+    /// assert!(model.log_likelihood_value(&start)? > model.log_likelihood_value(&initial)?);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Model::spectral`].
@@ -42,14 +71,18 @@ impl Model {
             return Ok((initial.to_vec(), self.spectral(initial)?));
         }
         let mut best = self.start_at(initial)?;
-        if best.share <= SHARES[0] {
-            for factor in LENGTHSCALE_FACTORS {
-                let Some(moved) = self.with_lengthscales(initial, factor) else { break };
-                if let Ok(candidate) = self.start_at(&moved)
-                    && candidate.value > best.value
-                {
-                    best = candidate;
-                }
+        if !best.blind() {
+            return Ok((best.natural, best.spectral));
+        }
+        let mut value = self.roughly_learned(&best)?;
+        for factor in LENGTHSCALE_FACTORS {
+            let Some(moved) = self.with_lengthscales(initial, factor) else { break };
+            let candidate = self.start_at(&moved)?;
+            let other = self.roughly_learned(&candidate)?;
+            if other > value {
+                (best, value) = (candidate, other);
+            } else if !best.blind() {
+                break;
             }
         }
         Ok((best.natural, best.spectral))
@@ -87,6 +120,14 @@ impl Model {
                 }
             }
         }
+        if let Some(candidate) = self.with_residual_noise(rows.view(), &best.1)
+            && let Ok(factor) = self.factor(&spectral, &candidate)
+        {
+            let value = factor.log_likelihood();
+            if value > best.0 {
+                best = (value, candidate, best.2);
+            }
+        }
         for _ in 0..EM_STEPS {
             let Some(candidate) = self.em_step(&spectral, &best.1)? else { break };
             let Ok(factor) = self.factor(&spectral, &candidate) else { break };
@@ -96,9 +137,51 @@ impl Model {
             }
             best = (value, candidate, best.2);
         }
-        let mut unused = vec![0.0; best.1.len()];
-        let value = best.0 + self.layout().log_prior(&best.1, &mut unused);
-        Ok(Candidate { value, natural: best.1, spectral, share: best.2 })
+        Ok(Candidate { natural: best.1, spectral, share: best.2 })
+    }
+
+    /// For B of low rank plus a multiple of the noise: the noise of what the factor leaves of the
+    /// rows. The residual of B is small there, and the share of a task's variance that is signal is
+    /// its own.
+    fn with_residual_noise(&self, rows: ArrayView2<f64>, natural: &[f64]) -> Option<Vec<f64>> {
+        let TaskMatrix::LowRankPlusNoise { factor, .. } = self.task_matrix(natural) else {
+            return None;
+        };
+        let std = &self.scales().std;
+        let scaled = &rows / std;
+        let (basis, _) = linalg::thin_qr((&factor / &std.view().insert_axis(Axis(1))).view());
+        let inside = linalg::matmul(scaled.view(), basis.view());
+        let outside = (&scaled - &linalg::matmul(inside.view(), basis.t())) * std;
+        Some(self.merged(natural, self.phi(natural), &self.noise.start(outside.view(), 1.0)))
+    }
+
+    /// Log posterior density after a few inner steps. Candidates are compared by it: before, a Gram
+    /// matrix close to the identity, for which the covariance of Y is B plus Sigma exactly, would
+    /// look too good.
+    fn roughly_learned(&self, candidate: &Candidate) -> Result<f64> {
+        let offset = self.kernel_block().unwrap_or(0);
+        let free = self.layout().pack(&candidate.natural);
+        let start = free[offset..].to_vec();
+        let (spectral, natural) = (candidate.spectral.clone(), candidate.natural.clone());
+        let mut inner = InnerObjective::new(self, spectral, offset, free, natural);
+        let outcome = score(&mut inner, &start, &ROUGH)?;
+        Ok(-outcome.value * self.n_observations() as f64)
+    }
+
+    /// Free values from `offset` on of a point moved off the boundaries of B and Sigma.
+    pub(super) fn lifted(&self, free: &[f64], offset: usize) -> Vec<f64> {
+        let mut natural = self.layout().initial();
+        self.layout().unpack_into(free, &mut natural);
+        let held = natural.clone();
+        self.task().lift(&mut natural[self.task_range()]);
+        for (i, slot) in self.layout().slots().iter().enumerate() {
+            if slot.is_none() {
+                natural[i] = held[i];
+            }
+        }
+        self.layout().lift_positive(&mut natural, VANISHED, LIFTED);
+        let lifted = self.layout().pack(&natural);
+        lifted[offset..].to_vec()
     }
 
     /// Natural values with phi and psi in place of those that are learned and were not given.
@@ -147,16 +230,30 @@ impl Model {
 
     /// The inner optimum at held kernel parameters, for tests of the alternation.
     ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let model = gp.posterior().model();
+    /// let (start, _) = model.start(&model.layout().initial())?;
+    /// let (_, best) = model.inner_optimum(&start)?;
+    /// assert_eq!(model.theta(&best), model.theta(&start));
+    /// assert!(model.log_likelihood_value(&best)? >= model.log_likelihood_value(&start)?);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`crate::learn::score`].
+    /// As [`score`].
     pub fn inner_optimum(&self, natural: &[f64]) -> Result<(f64, Vec<f64>)> {
         let offset = self.kernel_block().unwrap_or(0);
         let free = self.layout().pack(natural);
         let start = free[offset..].to_vec();
         let spectral = self.spectral(natural)?;
         let mut inner = InnerObjective::new(self, spectral, offset, free, natural.to_vec());
-        let settings = crate::learn::ScoringSettings::default();
-        let outcome = crate::learn::score(&mut inner, &start, &settings)?;
+        let settings = ScoringSettings::default();
+        let outcome = score(&mut inner, &start, &settings)?;
         inner.visit(&outcome.point)?;
         Ok((-outcome.value * self.n_observations() as f64, inner.natural))
     }

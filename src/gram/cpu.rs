@@ -11,6 +11,15 @@ use crate::op::Adjoint;
 const TILE: usize = 128;
 
 /// The symmetric Gram matrix `K[i, j] = k(x_i, x_j)` of x (n, d): n^2 / 2 kernel evaluations.
+///
+/// ```
+/// use coregion::{data::ColumnStatistics, gram, kernel::{Inputs, Rbf}};
+/// let x = ndarray::array![[0.0], [2.0]];
+/// let kernel = Rbf::isotropic(1.0).bind(&Inputs::all(&[ColumnStatistics::of(x.column(0))]))?;
+/// let k = gram::gram(kernel.as_ref(), &[1.0], x.view());
+/// assert!(k[[0, 0]] == 1.0 && (k[[0, 1]] - (-2f64).exp()).abs() < 1e-15);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub fn gram(kernel: &dyn BoundKernel, theta: &[f64], x: ArrayView2<f64>) -> Array2<f64> {
     let n = x.nrows();
     let mut k = Array2::zeros((n, n));
@@ -40,6 +49,16 @@ pub fn gram(kernel: &dyn BoundKernel, theta: &[f64], x: ArrayView2<f64>) -> Arra
 }
 
 /// The block `K[i, j] = k(x_i, z_j)` for x (m, d) and z (n, d).
+///
+/// ```
+/// use coregion::{data::ColumnStatistics, gram, kernel::{Inputs, Rbf}};
+/// use ndarray::array;
+/// let (x, z) = (array![[0.0]], array![[0.0], [2.0]]);
+/// let kernel = Rbf::isotropic(1.0).bind(&Inputs::all(&[ColumnStatistics::of(z.column(0))]))?;
+/// let k = gram::cross(kernel.as_ref(), &[2.0], x.view(), z.view());
+/// assert!(k[[0, 0]] == 1.0 && (k[[0, 1]] - (-0.5f64).exp()).abs() < 1e-15);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub fn cross(
     kernel: &dyn BoundKernel,
     theta: &[f64],
@@ -63,6 +82,15 @@ pub fn cross(
 }
 
 /// The diagonal `k(x_i, x_i)`.
+///
+/// ```
+/// use coregion::{data::ColumnStatistics, gram, kernel::{Inputs, Linear}};
+/// use ndarray::array;
+/// let x = array![[0.0], [2.0]];
+/// let kernel = Linear::new(1.0).bind(&Inputs::all(&[ColumnStatistics::of(x.column(0))]))?;
+/// assert_eq!(gram::diagonal(kernel.as_ref(), &[1.0], x.view()), array![1.0, 5.0]);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub fn diagonal(kernel: &dyn BoundKernel, theta: &[f64], x: ArrayView2<f64>) -> Array1<f64> {
     let mut out = Array1::zeros(x.nrows());
     kernel.diag(theta, x, out.view_mut());
@@ -75,6 +103,17 @@ pub fn diagonal(kernel: &dyn BoundKernel, theta: &[f64], x: ArrayView2<f64>) -> 
 /// One pass over the lower triangle; no matrix of derivatives is stored. A band of G at a time
 /// exists: memory O(n) rows of a tile; time n^3 multiply-adds for a spectral adjoint, and
 /// O(n^2 (d + p)) for the kernel.
+///
+/// ```
+/// use coregion::{data::ColumnStatistics, gram, kernel::{Inputs, Rbf}, op::Adjoint};
+/// use ndarray::array;
+/// let x = array![[0.0], [2.0]];
+/// let kernel = Rbf::isotropic(1.0).bind(&Inputs::all(&[ColumnStatistics::of(x.column(0))]))?;
+/// let adjoint = Adjoint::Dense(array![[0.0, 0.5], [0.5, 0.0]]); // of the entry K[0, 1]
+/// let gradient = gram::gram_vjp(kernel.as_ref(), &[1.0], x.view(), &adjoint);
+/// assert!((gradient[0] - 4.0 * (-2f64).exp()).abs() < 1e-15);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub fn gram_vjp(
     kernel: &dyn BoundKernel,
     theta: &[f64],

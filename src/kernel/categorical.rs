@@ -38,6 +38,16 @@ impl Categorical {
     }
 
     /// Only the levels given; others are refused.
+    ///
+    /// ```
+    /// use coregion::{data::ColumnStatistics, kernel::{Categorical, Inputs}};
+    /// let x = ndarray::array![[1.0], [2.0]];
+    /// let inputs = Inputs::all(&[ColumnStatistics::of(x.column(0))]);
+    /// let bound = Categorical::levels([1.0, 2.0]).bind(&inputs)?;
+    /// assert!(bound.check(x.view()).is_ok());
+    /// assert!(bound.check(ndarray::array![[3.0]].view()).is_err());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn levels<L: Into<Vec<f64>>>(levels: L) -> Kernel {
         Kernel(Spec::new("Categorical").with("levels", Value::Vector(levels.into())))
     }

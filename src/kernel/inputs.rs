@@ -4,6 +4,17 @@ use crate::data::{ColumnStatistics, pooled_scale};
 
 /// Whether a kernel's overall amplitude is a parameter of its own or already represented elsewhere
 /// (by the task covariance, or by a factor beside it).
+///
+/// ```
+/// use coregion::data::ColumnStatistics;
+/// use coregion::kernel::{Amplitude, Inputs, Rbf};
+/// let inputs = Inputs::all(&[ColumnStatistics::of(ndarray::array![0.0, 2.0].view())]);
+/// let kernel = 2.0 * Rbf::ard();
+/// let learned = |i: &Inputs| Ok::<_, coregion::Error>(kernel.bind(i)?.params()[0].free[0]);
+/// assert!(!learned(&inputs)?); // the 2 in front is held
+/// assert!(learned(&inputs.with_amplitude(Amplitude::Free))?);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amplitude {
     /// Represented elsewhere: amplitudes given are held.
@@ -13,6 +24,14 @@ pub enum Amplitude {
 }
 
 /// The columns a kernel acts on, their scales, and who owns the amplitude.
+///
+/// ```
+/// use coregion::{data::ColumnStatistics, kernel::Inputs};
+/// let columns = [3.0, 4.0].map(|scale| ColumnStatistics { mean: 0.0, scale, constant: false });
+/// let inputs = Inputs::all(&columns);
+/// assert_eq!((inputs.len(), inputs.scales()), (2, vec![3.0, 4.0]));
+/// assert!((inputs.pooled() - 12.5f64.sqrt()).abs() < 1e-15);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Inputs {
     /// Column numbers in x.

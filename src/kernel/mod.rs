@@ -56,6 +56,21 @@ use crate::spec::{Spec, Value};
 
 /// A kernel that knows its columns and computes on tiles of rows; parameter values arrive as a slice
 /// in the order of [`BoundKernel::params`], natural and in the user's units.
+///
+/// ```
+/// use coregion::data::ColumnStatistics;
+/// use coregion::kernel::{BoundKernel, Inputs, Rbf};
+/// use ndarray::{Array2, array};
+/// let inputs = Inputs::all(&[ColumnStatistics::of(array![0.0, 2.0].view())]);
+/// let kernel: Box<dyn BoundKernel> = Rbf::isotropic(1.0).bind(&inputs)?;
+/// let (x, z) = (array![[0.0]], array![[2.0]]);
+/// let (mut k, mut gradient) = (Array2::zeros((1, 1)), [0.0]);
+/// kernel.block(&[1.0], x.view(), z.view(), k.view_mut());
+/// kernel.block_vjp(&[1.0], x.view(), z.view(), array![[1.0]].view(), &mut gradient);
+/// assert!((k[[0, 0]] - (-2f64).exp()).abs() < 1e-15);
+/// assert!((gradient[0] - 4.0 * k[[0, 0]]).abs() < 1e-15); // dk/dl = k r^2 / l^3
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub trait BoundKernel: fmt::Debug + Send + Sync {
     /// The parameters.
     fn params(&self) -> &[ParamSpec];
@@ -102,6 +117,13 @@ pub struct Kernel(pub(crate) Spec);
 impl Kernel {
     /// A kernel from its description, checked against the registry.
     ///
+    /// ```
+    /// use coregion::{Error, kernel::Kernel, spec::Spec};
+    /// assert_eq!(Kernel::from_spec(Spec::new("Matern32"))?, coregion::kernel::Matern32::ard());
+    /// assert!(matches!(Kernel::from_spec(Spec::new("Matern")), Err(Error::UnknownName { .. })));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::UnknownName`] where a node has no registered name.
     pub fn from_spec(spec: Spec) -> Result<Self> {
@@ -110,16 +132,41 @@ impl Kernel {
     }
 
     /// The description.
+    ///
+    /// ```
+    /// use coregion::{kernel::RationalQuadratic, spec::Value};
+    /// let kernel = RationalQuadratic::new(0.7, 1.9);
+    /// assert_eq!(kernel.spec().get("alpha"), Some(&Value::Number(1.9)));
+    /// ```
     pub fn spec(&self) -> &Spec {
         &self.0
     }
 
     /// The kernel restricted to some columns of x.
+    ///
+    /// ```
+    /// use coregion::{data::ColumnStatistics, gram, kernel::{Inputs, Rbf}};
+    /// let x = ndarray::array![[0.0, 5.0], [3.0, 5.0]]; // the second column does not vary
+    /// let inputs = Inputs::all(&[0, 1].map(|j| ColumnStatistics::of(x.column(j))));
+    /// let (all, second) = (Rbf::isotropic(1.0), Rbf::isotropic(1.0).on([1]));
+    /// assert_eq!(gram::gram(second.bind(&inputs)?.as_ref(), &[1.0], x.view())[[0, 1]], 1.0);
+    /// assert!(gram::gram(all.bind(&inputs)?.as_ref(), &[1.0], x.view())[[0, 1]] < 0.1);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn on<C: Into<Vec<usize>>>(self, columns: C) -> Kernel {
         columns::on(self, columns.into())
     }
 
     /// Holds a named value of this kernel at what was given, such as `lengthscale`.
+    ///
+    /// ```
+    /// use coregion::{data::ColumnStatistics, kernel::{Inputs, Periodic}};
+    /// let inputs = Inputs::all(&[ColumnStatistics::of(ndarray::array![0.0, 2.0].view())]);
+    /// let kernel = Periodic::new(1.0, 12.0).fix("period").bind(&inputs)?;
+    /// let [lengthscale, period] = kernel.params() else { unreachable!() };
+    /// assert!(lengthscale.free[0] && !period.free[0]);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn fix(mut self, name: &str) -> Kernel {
         below_columns(&mut self.0).fixed.push(name.to_string());
         self
@@ -127,6 +174,14 @@ impl Kernel {
 
     /// Sets whether each column has a lengthscale of its own (`true`) or all share one (`false`).
     /// Without it stationary kernels have one for each of up to 30 columns.
+    ///
+    /// ```
+    /// use coregion::{data::ColumnStatistics, kernel::{Inputs, Rbf}};
+    /// let inputs = Inputs::all(&[ColumnStatistics::of(ndarray::array![0.0, 2.0].view()); 3]);
+    /// assert_eq!(Rbf::ard().bind(&inputs)?.params()[0].init.len(), 3);
+    /// assert_eq!(Rbf::ard().with_ard(false).bind(&inputs)?.params()[0].init.len(), 1);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn with_ard(mut self, ard: bool) -> Kernel {
         below_columns(&mut self.0).values.insert("ard".to_string(), Value::Bool(ard));
         self
@@ -141,6 +196,18 @@ impl Kernel {
     }
 
     /// The kernel with fitted values written into it: `theta` in the order of `bound.params()`.
+    ///
+    /// ```
+    /// use coregion::{data::ColumnStatistics, kernel::{Inputs, Matern12, Rbf}};
+    /// let kernel = Rbf::ard() + 0.5 * Matern12::ard();
+    /// let inputs = Inputs::all(&[ColumnStatistics::of(ndarray::array![0.0, 2.0].view())]);
+    /// let bound = kernel.bind(&inputs)?;
+    /// assert_eq!(
+    ///     kernel.with_values(bound.as_ref(), &[0.3, 2.0, 0.7]).to_string(),
+    ///     "RBF(lengthscale=[0.3]) + 2 * Matern12(lengthscale=[0.7])"
+    /// );
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn with_values(&self, bound: &dyn BoundKernel, theta: &[f64]) -> Kernel {
         let mut spec = self.0.clone();
         let mut start = 0;

@@ -9,6 +9,17 @@ use crate::error::{Error, Result};
 use crate::spec::Spec;
 
 /// One registered kernel.
+///
+/// ```
+/// use coregion::data::ColumnStatistics;
+/// use coregion::kernel::{Inputs, registry};
+/// use coregion::spec::Spec;
+/// let inputs = Inputs::all(&[ColumnStatistics::of(ndarray::array![0.0, 2.0].view())]);
+/// let entry = registry().iter().find(|entry| entry.name == "RBF").unwrap();
+/// let kernel = (entry.bind)(&Spec::new("RBF"), &inputs)?;
+/// assert_eq!(kernel.params()[0].name, "lengthscale");
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct KernelEntry {
     /// Name in specifications, prints and model files.

@@ -40,6 +40,18 @@ pub struct SpectralMixture;
 
 impl SpectralMixture {
     /// Weights (Q), frequencies (Q, d) and bandwidths (Q, d), starting at the values given.
+    ///
+    /// ```
+    /// use coregion::{data::ColumnStatistics, gram, kernel::{Inputs, SpectralMixture}};
+    /// let (frequencies, bandwidths) = (vec![vec![0.6], vec![0.4]], vec![vec![0.1]; 2]);
+    /// let kernel = SpectralMixture::new(vec![0.9, 0.3], frequencies, bandwidths);
+    /// let inputs = Inputs::all(&[ColumnStatistics::of(ndarray::array![0.0, 2.0].view())]);
+    /// let bound = kernel.bind(&inputs)?;
+    /// let theta: Vec<f64> = bound.params().iter().flat_map(|p| p.init.clone()).collect();
+    /// let k = gram::diagonal(bound.as_ref(), &theta, ndarray::array![[7.0]].view());
+    /// assert!((k[0] - 1.2).abs() < 1e-15); // the sum of the weights
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn new(weights: Vec<f64>, frequencies: Vec<Vec<f64>>, bandwidths: Vec<Vec<f64>>) -> Kernel {
         Kernel(
             Spec::new("SpectralMixture")

@@ -43,6 +43,10 @@ macro_rules! stationary_kernel {
         #[doc = concat!("use coregion::kernel::", stringify!($kernel), ";")]
         #[doc = concat!("let k = ", stringify!($kernel), "::isotropic(2.0);")]
         #[doc = concat!("assert_eq!(k.to_string(), \"", $name, "(lengthscale=2)\");")]
+        #[doc = concat!("let k = ", stringify!($kernel), "::new([0.7, 2.0]);")]
+        #[doc = concat!("assert_eq!(k.to_string(), \"", $name, "(lengthscale=[0.7, 2])\");")]
+        #[doc = concat!("let k = ", stringify!($kernel), "::ard();")]
+        #[doc = concat!("assert_eq!(k.to_string(), \"", $name, "()\");")]
         /// ```
         #[derive(Debug, Clone, Copy)]
         pub struct $kernel;

@@ -16,6 +16,12 @@ use super::objective::{Objective, Outcome, Stop, TracePoint, checked, max_norm, 
 use crate::error::{Error, Result};
 
 /// When L-BFGS stops, and how much it remembers.
+///
+/// ```
+/// use coregion::learn::LbfgsSettings;
+/// let short = LbfgsSettings { max_iterations: 20, ..LbfgsSettings::default() };
+/// assert_eq!((short.max_iterations, short.gradient_tolerance), (20, 1e-5));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LbfgsSettings {
     /// Largest entry of the gradient at convergence.
@@ -102,8 +108,8 @@ impl Evaluator<'_> {
 /// The first step of L-BFGS is the gradient itself: the objective is scaled so that this moves no
 /// variable by more than this, and the fastest one by as much.
 const FIRST_MOVE: f64 = 0.5;
-/// A start whose gradient is below this is close to an optimum and is not scaled.
-const STEEP: f64 = 1e-3;
+/// A start whose gradient is below this many tolerances is close to an optimum and is not scaled.
+const CLOSE: f64 = 20.0;
 
 struct Problem<'a, 'b>(&'a RefCell<Evaluator<'b>>);
 
@@ -130,6 +136,21 @@ impl Gradient for Problem<'_, '_> {
 }
 
 /// Minimises an objective from a start.
+///
+/// ```
+/// use coregion::learn::{LbfgsSettings, Objective, Stop, minimise};
+/// struct Valley;
+/// impl Objective for Valley {
+///     fn evaluate(&mut self, p: &[f64]) -> coregion::Result<(f64, Vec<f64>)> {
+///         let (a, b) = (1.0 - p[0], p[1] - p[0] * p[0]);
+///         Ok((a * a + 9.0 * b * b, vec![-2.0 * a - 36.0 * p[0] * b, 18.0 * b]))
+///     }
+/// }
+/// let found = minimise(&mut Valley, &[-1.0, 1.5], &LbfgsSettings::default())?;
+/// assert_eq!(found.stop, Stop::Converged);
+/// assert!(found.point.iter().all(|v| (v - 1.0).abs() < 1e-4));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 ///
 /// # Errors
 /// What the objective returns at the start, and what is not recoverable later (a cancellation).
@@ -166,7 +187,11 @@ pub fn minimise(
             break;
         }
         let steepness = max_norm(&evaluator.borrow().best.2);
-        let scale = if run == 0 && steepness > STEEP { FIRST_MOVE / steepness } else { 1.0 };
+        let scale = if run == 0 && steepness > CLOSE * settings.gradient_tolerance {
+            FIRST_MOVE / steepness
+        } else {
+            1.0
+        };
         evaluator.borrow_mut().scale = scale;
         // The Euclidean norm bounds the largest entry from above.
         let solver = LBFGS::new(MoreThuenteLineSearch::new(), settings.memory)

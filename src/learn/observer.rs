@@ -3,6 +3,25 @@
 use std::ops::ControlFlow;
 
 /// How far learning has come.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let data = Dataset::new(x.view(), y.view())?;
+/// use coregion::learn::Progress;
+/// use std::{ops::ControlFlow, sync::mpsc};
+/// let (sender, receiver) = mpsc::channel();
+/// let watch = move |p: &Progress| match sender.send(*p) {
+///     Ok(()) => ControlFlow::Continue(()),
+///     Err(_) => ControlFlow::Break(()),
+/// };
+/// let gp = MultiTaskGp::new(Rbf::ard()).observer(watch).fit(&data)?;
+/// let seen: Vec<Progress> = receiver.try_iter().collect();
+/// assert_eq!(seen.len(), gp.report().evaluations);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
     /// Number of the restart, 0 for the first start.

@@ -7,17 +7,25 @@ use super::objective::{
 use crate::error::Result;
 
 /// When scoring stops.
+///
+/// ```
+/// use coregion::learn::ScoringSettings;
+/// let exact = ScoringSettings { gradient_tolerance: 1e-10, ..ScoringSettings::default() };
+/// assert_eq!(exact.max_iterations, 60);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScoringSettings {
     /// Largest entry of the gradient at convergence.
     pub gradient_tolerance: f64,
     /// Most scoring steps before L-BFGS takes over.
     pub max_iterations: usize,
+    /// Most iterations of L-BFGS after that.
+    pub max_polish: usize,
 }
 
 impl Default for ScoringSettings {
     fn default() -> Self {
-        ScoringSettings { gradient_tolerance: 1e-6, max_iterations: 60 }
+        ScoringSettings { gradient_tolerance: 1e-6, max_iterations: 60, max_polish: 500 }
     }
 }
 
@@ -27,6 +35,24 @@ const MAX_DAMPING: f64 = 1e8;
 /// Minimises an objective by Fisher scoring with Levenberg's damping: a step is taken where it
 /// lowers the objective, and the damping follows the agreement with the quadratic model (Osborne
 /// 1992). Where scoring is not available or stalls, L-BFGS goes on from the best point.
+///
+/// ```
+/// use coregion::learn::{Objective, Scoring, ScoringSettings, score};
+/// struct Rate; // the Poisson likelihood of 7 events at the rate exp(u)
+/// impl Objective for Rate {
+///     fn evaluate(&mut self, u: &[f64]) -> coregion::Result<(f64, Vec<f64>)> {
+///         Ok((u[0].exp() - 7.0 * u[0], vec![u[0].exp() - 7.0]))
+///     }
+/// }
+/// impl Scoring for Rate {
+///     fn step(&mut self, u: &[f64], gradient: &[f64], damping: f64) -> Option<Vec<f64>> {
+///         Some(vec![-gradient[0] / (u[0].exp() * (1.0 + damping))])
+///     }
+/// }
+/// let found = score(&mut Rate, &[0.0], &ScoringSettings::default())?;
+/// assert!((found.point[0] - 7f64.ln()).abs() < 1e-6 && found.iterations < 20);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 ///
 /// # Errors
 /// What the objective returns at the start, and what is not recoverable later.
@@ -92,7 +118,7 @@ pub fn score(
     }
     let polish = LbfgsSettings {
         gradient_tolerance: tolerance,
-        max_iterations: 500,
+        max_iterations: settings.max_polish,
         memory: 20,
         ..LbfgsSettings::default()
     };

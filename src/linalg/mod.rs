@@ -20,6 +20,10 @@ use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis};
 use crate::error::{Error, Result};
 
 /// Name of the backend compiled in.
+///
+/// ```
+/// assert!(["faer", "lapack"].iter().any(|name| coregion::linalg::BACKEND.contains(name)));
+/// ```
 pub const BACKEND: &str = backend::NAME;
 
 /// Ends the vector state that a product kernel may leave behind on this thread.
@@ -49,6 +53,17 @@ pub(crate) fn clear_vector_state() {
 ///
 /// Time about 9 n^3 operations; memory at most 4 n^2 doubles, the matrix included.
 ///
+/// ```
+/// use ndarray::{Array2, array};
+/// let a = array![[2.0, 1.0], [1.0, 2.0]];
+/// let (s, u) = coregion::linalg::eigh(a.clone())?;
+/// assert!((s[0] - 1.0).abs() < 1e-14 && (s[1] - 3.0).abs() < 1e-14);
+/// let rebuilt = (&u * &s).dot(&u.t());
+/// assert!((rebuilt - a).iter().all(|v: &f64| v.abs() < 1e-14));
+/// assert!(coregion::linalg::eigh(Array2::from_elem((2, 2), f64::NAN)).is_err());
+/// # Ok::<(), coregion::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Numerical`] where the matrix is not finite or the iteration does not converge.
 pub fn eigh(a: Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
@@ -70,6 +85,16 @@ pub fn eigh(a: Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
 }
 
 /// Lower Cholesky factor of a symmetric positive definite matrix.
+///
+/// ```
+/// use coregion::{Error, linalg::cholesky};
+/// use ndarray::array;
+/// let l = cholesky(array![[4.0, 2.0], [2.0, 5.0]].view())?;
+/// assert_eq!(l, array![[2.0, 0.0], [1.0, 2.0]]);
+/// let indefinite = array![[1.0, 2.0], [2.0, 1.0]];
+/// assert!(matches!(cholesky(indefinite.view()), Err(Error::NotPositive { .. })));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::NotPositive`] where a pivot is not positive.
@@ -93,6 +118,13 @@ pub fn cholesky(a: ArrayView2<f64>) -> Result<Array2<f64>> {
 
 /// Lower triangular factor of a symmetric positive *semi*definite matrix: pivots below `1e-14` of
 /// their diagonal entry become zero columns.
+///
+/// ```
+/// use ndarray::array;
+/// let singular = array![[4.0, 2.0], [2.0, 1.0]];
+/// let l = coregion::linalg::semidefinite_cholesky(singular.view());
+/// assert_eq!(l, array![[2.0, 0.0], [1.0, 0.0]]);
+/// ```
 pub fn semidefinite_cholesky(a: ArrayView2<f64>) -> Array2<f64> {
     let n = a.nrows();
     let mut l = Array2::<f64>::zeros((n, n));
@@ -112,6 +144,13 @@ pub fn semidefinite_cholesky(a: ArrayView2<f64>) -> Array2<f64> {
 }
 
 /// `L^-1 B` for a lower triangular `L`.
+///
+/// ```
+/// use ndarray::array;
+/// let l = array![[2.0, 0.0], [1.0, 4.0]];
+/// let x = coregion::linalg::solve_lower(l.view(), array![[2.0], [9.0]].view());
+/// assert_eq!(x, array![[1.0], [2.0]]);
+/// ```
 pub fn solve_lower(l: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
     let x = backend::solve_lower(l, b);
     clear_vector_state();
@@ -119,6 +158,13 @@ pub fn solve_lower(l: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
 }
 
 /// `L^-T B` for a lower triangular `L`.
+///
+/// ```
+/// use ndarray::array;
+/// let l = array![[2.0, 0.0], [1.0, 4.0]];
+/// let x = coregion::linalg::solve_lower_transpose(l.view(), array![[4.0], [8.0]].view());
+/// assert_eq!(x, array![[1.0], [2.0]]);
+/// ```
 pub fn solve_lower_transpose(l: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
     let x = backend::solve_lower_transpose(l, b);
     clear_vector_state();
@@ -126,6 +172,12 @@ pub fn solve_lower_transpose(l: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f
 }
 
 /// The product `A B`, row-major.
+///
+/// ```
+/// use ndarray::array;
+/// let (a, b) = (array![[1.0, 2.0], [0.0, 1.0]], array![[3.0], [4.0]]);
+/// assert_eq!(coregion::linalg::matmul(a.view(), b.view()), array![[11.0], [4.0]]);
+/// ```
 pub fn matmul(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
     let mut out = Array2::zeros((a.nrows(), b.ncols()));
     matmul_into(a, b, out.view_mut());
@@ -133,6 +185,14 @@ pub fn matmul(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
 }
 
 /// Writes the product `A B`.
+///
+/// ```
+/// use ndarray::{Array2, array};
+/// let mut out = Array2::from_elem((1, 1), 9.0);
+/// let (a, b) = (array![[1.0, 2.0]], array![[3.0], [4.0]]);
+/// coregion::linalg::matmul_into(a.view(), b.view(), out.view_mut());
+/// assert_eq!(out, array![[11.0]]);
+/// ```
 pub fn matmul_into(a: ArrayView2<f64>, b: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
     if a.ncols() == 0 || out.is_empty() {
         out.fill(0.0);
@@ -144,6 +204,14 @@ pub fn matmul_into(a: ArrayView2<f64>, b: ArrayView2<f64>, mut out: ArrayViewMut
 
 /// Orthonormal basis `Q` (m, k) and coefficients `R` (k, r) with `A = Q R`, where k <= r counts the
 /// columns that are independent to `1e-12` of their length: Gram-Schmidt done twice.
+///
+/// ```
+/// use ndarray::array;
+/// let a = array![[3.0, 6.0], [4.0, 8.0]]; // the second column is twice the first
+/// let (q, r) = coregion::linalg::thin_qr(a.view());
+/// assert_eq!((q.dim(), r.dim()), ((2, 1), (1, 2)));
+/// assert!((q.dot(&r) - a).iter().all(|v: &f64| v.abs() < 1e-14));
+/// ```
 pub fn thin_qr(a: ArrayView2<f64>) -> (Array2<f64>, Array2<f64>) {
     let (m, r) = a.dim();
     let mut basis: Vec<Array1<f64>> = Vec::new();

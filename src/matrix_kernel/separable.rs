@@ -29,6 +29,19 @@ pub struct Separable {
 }
 
 /// A separable term that knows its columns and the scales of its tasks.
+///
+/// ```
+/// use coregion::data::ColumnStatistics;
+/// use coregion::{kernel::Linear, matrix_kernel::Separable, task::Diagonal};
+/// use ndarray::{Axis, array};
+/// let x = array![[1.0], [3.0]];
+/// let statistics = [ColumnStatistics::of(x.index_axis(Axis(1), 0))];
+/// let term = Separable { kernel: Linear::new(1.0), task: Diagonal::new() };
+/// let bound = term.bind(x.view(), &statistics, array![1.0, 2.0], 1.5)?;
+/// assert_eq!(bound.task.params()[0].shape, [2]);
+/// assert!((bound.scales.amplitude - 6f64.sqrt()).abs() < 1e-15); // k(x, x) is 2 and 10
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct BoundSeparable {
     /// The scalar kernel.

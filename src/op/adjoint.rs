@@ -9,6 +9,17 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use crate::linalg;
 
 /// Adjoint of a Gram matrix (n x n), consumed band by band.
+///
+/// ```
+/// use coregion::op::Adjoint;
+/// use ndarray::{Array2, array};
+/// let u = Array2::eye(2);
+/// let (weights, factor) = (array![1.0, 2.0], array![[1.0], [1.0]]);
+/// let spectral = Adjoint::Spectral { vectors: u.view(), weights, factor };
+/// let dense = Adjoint::Dense(array![[2.0, 1.0], [1.0, 3.0]]);
+/// assert_eq!(spectral.n_rows(), 2);
+/// assert_eq!(spectral.band(1..2, 2), dense.band(1..2, 2));
+/// ```
 #[derive(Debug, Clone)]
 pub enum Adjoint<'a> {
     /// The matrix itself.
@@ -53,6 +64,22 @@ impl Adjoint<'_> {
 }
 
 /// Adjoint of a task covariance or a noise covariance (T x T).
+///
+/// ```
+/// use coregion::op::TaskAdjoint;
+/// use ndarray::array;
+/// let g = TaskAdjoint::Factored {
+///     rows: array![[1.0, 2.0]],
+///     vectors: array![[1.0], [0.0]],
+///     weights: array![0.5],
+///     rest: 1.0,
+///     noise_inverse: array![1.0, 1.0],
+///     noise_inner: 1.25,
+/// };
+/// assert_eq!(g.to_dense(), array![[-0.25, 1.0], [1.0, 1.5]]);
+/// assert_eq!(g.diagonal().sum(), g.noise_inner()); // Sigma is the identity here
+/// assert_eq!(g.times(array![[2.0], [0.0]].view()), array![[-0.5], [2.0]]);
+/// ```
 #[derive(Debug, Clone)]
 pub enum TaskAdjoint {
     /// The matrix itself.

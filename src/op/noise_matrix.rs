@@ -6,6 +6,16 @@ use crate::error::Result;
 use crate::linalg;
 
 /// Noise covariance Sigma (T x T) of the outputs at one input.
+///
+/// ```
+/// use coregion::op::NoiseMatrix;
+/// use ndarray::array;
+/// let sigma = NoiseMatrix::Diagonal(array![0.1, 0.4]);
+/// assert_eq!((sigma.n_tasks(), sigma.entry(0, 1)), (2, 0.0));
+/// assert_eq!(sigma.to_dense(), array![[0.1, 0.0], [0.0, 0.4]]);
+/// let full = NoiseMatrix::Dense(array![[0.1, 0.05], [0.05, 0.4]]);
+/// assert_eq!((full.diagonal(), full.entry(0, 1)), (sigma.diagonal(), 0.05));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum NoiseMatrix {
     /// Independent between tasks: variances (T).

@@ -6,6 +6,17 @@ use super::NoiseMatrix;
 use crate::linalg;
 
 /// Task covariance B (T x T).
+///
+/// ```
+/// use coregion::op::{NoiseMatrix, TaskMatrix};
+/// use ndarray::array;
+/// let b = TaskMatrix::LowRankPlusNoise { factor: array![[1.0], [2.0]], multiple: 0.5 };
+/// let sigma = NoiseMatrix::Diagonal(array![2.0, 4.0]);
+/// assert_eq!((b.n_tasks(), b.noise_multiple()), (2, 0.5));
+/// assert_eq!(b.to_dense(&sigma), array![[2.0, 2.0], [2.0, 6.0]]);
+/// assert_eq!(b.diagonal(&sigma), array![2.0, 6.0]);
+/// assert_eq!(b.block(&sigma, &[1], &[0, 1]), array![[2.0, 6.0]]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskMatrix {
     /// Any symmetric positive semidefinite matrix.

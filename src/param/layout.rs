@@ -5,10 +5,19 @@ use std::ops::Range;
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::ParamSpec;
+use super::{ParamSpec, Transform};
 use crate::error::{Error, Result};
 
 /// One parameter of the layout: its path, its specification and its place.
+///
+/// ```
+/// use coregion::param::{Layout, ParamSpec, Transform};
+/// let mut layout = Layout::default();
+/// layout.push("noise", &[ParamSpec::new("variance", &[2], vec![0.1, 0.2], Transform::POSITIVE)]);
+/// let entry = layout.entry("noise.variance")?;
+/// assert_eq!((entry.range.clone(), entry.array(&layout.initial()).shape()), (0..2, &[2][..]));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// Path, such as `terms[0].kernel.lengthscale`.
@@ -102,6 +111,17 @@ impl Layout {
 
     /// Makes `other` always equal to `path`: one free value moves both.
     ///
+    /// ```
+    /// use coregion::param::{Layout, ParamSpec, Transform};
+    /// let of = |name, start| ParamSpec::new(name, &[], vec![start], Transform::Identity);
+    /// let mut layout = Layout::default();
+    /// layout.push("k", &[of("a", 1.0), of("b", 2.0), of("c", 3.0)]);
+    /// layout.tie("k.a", "k.c")?;
+    /// assert_eq!(layout.initial(), [1.0, 2.0, 1.0]);
+    /// assert_eq!(layout.slots(), [Some(0), Some(1), Some(0)]);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::UnknownName`] for an unknown path, [`Error::Incompatible`] where the two differ in
     /// shape, in what may be learned, or in their range.
@@ -159,6 +179,17 @@ impl Layout {
     }
 
     /// Writes the natural values of free ones over `natural`; what is held stays as it is there.
+    ///
+    /// ```
+    /// use coregion::param::{Layout, ParamSpec, Transform};
+    /// let scale = ParamSpec::new("scale", &[], vec![6.0], Transform::POSITIVE);
+    /// let mut layout = Layout::default();
+    /// layout.push("k", &[scale.with_unit(vec![2.0])]);
+    /// let free = layout.pack(&[6.0]);
+    /// let mut natural = [0.0];
+    /// layout.unpack_into(&free, &mut natural);
+    /// assert!((free[0] - 3f64.ln()).abs() < 1e-15 && (natural[0] - 6.0).abs() < 1e-14);
+    /// ```
     pub fn unpack_into(&self, free: &[f64], natural: &mut [f64]) {
         self.for_each(|i, spec, k, slot| {
             if let Some(s) = slot {
@@ -168,6 +199,14 @@ impl Layout {
     }
 
     /// The chain rule: the gradient with respect to free values of a natural gradient.
+    ///
+    /// ```
+    /// use coregion::param::{Layout, ParamSpec, Transform};
+    /// let mut layout = Layout::default();
+    /// layout.push("k", &[ParamSpec::new("scale", &[], vec![4.0], Transform::POSITIVE)]);
+    /// let free = layout.pack(&[4.0]);
+    /// assert!((layout.pullback(&free, &[0.5])[0] - 2.0).abs() < 1e-15); // d/d(ln v) = v d/dv
+    /// ```
     pub fn pullback(&self, free: &[f64], gradient: &[f64]) -> Vec<f64> {
         let mut out = vec![0.0; self.n_free];
         self.for_each(|i, spec, k, slot| {
@@ -189,12 +228,36 @@ impl Layout {
         out
     }
 
+    /// Lifts the learned positive values of a natural vector that lie less than `below` of their unit
+    /// above their floor to `to` of it; those with a prior, whose pull does not vanish at the floor,
+    /// are left.
+    pub fn lift_positive(&self, natural: &mut [f64], below: f64, to: f64) {
+        self.for_each(|i, spec, k, slot| {
+            let Transform::Positive { floor } = spec.transform[k] else { return };
+            let low = natural[i] < (floor + below) * spec.unit[k];
+            if low && slot.is_some() && spec.prior.is_none() {
+                natural[i] = (floor + to) * spec.unit[k];
+            }
+        });
+    }
+
     /// For each natural element the free element that moves it.
     pub fn slots(&self) -> &[Option<usize>] {
         &self.slot
     }
 
     /// Sum of the log priors of learned values; adds its natural gradient to `gradient`.
+    ///
+    /// ```
+    /// use coregion::param::{Layout, ParamSpec, Prior, Transform};
+    /// let prior = Prior::Normal { mean: 1.0, std: 2.0 };
+    /// let mut layout = Layout::default();
+    /// let p = ParamSpec::new("a", &[], vec![0.0], Transform::Identity).with_unit(vec![10.0]);
+    /// layout.push("k", &[p.with_prior(prior)]);
+    /// let mut gradient = [0.0];
+    /// assert_eq!(layout.log_prior(&[30.0], &mut gradient), -0.5); // of the ratio 3
+    /// assert!((gradient[0] + 0.05).abs() < 1e-15);
+    /// ```
     pub fn log_prior(&self, natural: &[f64], gradient: &mut [f64]) -> f64 {
         let mut total = 0.0;
         self.for_each(|i, spec, k, slot| {
@@ -207,6 +270,18 @@ impl Layout {
         total
     }
 
+    /// Curvature that the log priors add to the information about each free value.
+    pub fn prior_information(&self, free: &[f64]) -> Vec<f64> {
+        let mut out = vec![0.0; self.n_free];
+        self.for_each(|_, spec, k, slot| {
+            if let (Some(prior), Some(s)) = (spec.prior, slot) {
+                let slope = spec.transform[k].derivative(free[s]);
+                out[s] += prior.information(spec.transform[k].value(free[s])) * slope * slope;
+            }
+        });
+        out
+    }
+
     /// The array at a path of a natural vector.
     ///
     /// # Errors
@@ -217,6 +292,18 @@ impl Layout {
     }
 
     /// Sets the array at a path of a natural vector.
+    ///
+    /// ```
+    /// use coregion::param::{Layout, ParamSpec, Transform};
+    /// use ndarray::array;
+    /// let mut layout = Layout::default();
+    /// layout.push("k", &[ParamSpec::new("scale", &[2], vec![1.0; 2], Transform::POSITIVE)]);
+    /// let mut natural = layout.initial();
+    /// layout.set("k.scale", &array![2.0, 3.0].into_dyn(), &mut natural)?;
+    /// assert_eq!(layout.array("k.scale", &natural)?, array![2.0, 3.0].into_dyn());
+    /// assert!(layout.set("k.scale", &array![2.0, -3.0].into_dyn(), &mut natural).is_err());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::UnknownName`] for an unknown path, [`Error::Shape`] where the shape differs,
@@ -239,6 +326,15 @@ impl Layout {
     }
 
     /// A table of paths, values and what is learned.
+    ///
+    /// ```
+    /// use coregion::param::{Layout, ParamSpec, Transform};
+    /// let mut layout = Layout::default();
+    /// layout.push("k", &[ParamSpec::new("scale", &[], vec![1.0], Transform::POSITIVE)]);
+    /// layout.fix("k.scale")?;
+    /// assert_eq!(layout.table(&[2.5]).to_string(), "  k.scale  2.5  held\n");
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn table<'a>(&'a self, natural: &'a [f64]) -> impl fmt::Display + 'a {
         Table { layout: self, natural }
     }

@@ -74,6 +74,16 @@ impl ParamSpec {
     ///
     /// A single number serves every entry.
     ///
+    /// ```
+    /// use coregion::{param::{ParamSpec, Transform}, spec::{Spec, Value}};
+    /// let start = ParamSpec::new("period", &[], vec![1.0], Transform::POSITIVE);
+    /// let mut spec = Spec::new("Cosine").with("period", Value::Number(12.0));
+    /// assert_eq!(start.clone().from_spec(&spec)?.init, [12.0]);
+    /// spec = spec.with("period", Value::Number(-1.0));
+    /// assert!(start.from_spec(&spec).is_err());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidValue`] where the shape differs, or a value is not finite or lies outside
     /// the transform's range.

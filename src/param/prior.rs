@@ -44,6 +44,15 @@ impl Prior {
         }
     }
 
+    /// Curvature of minus the log density with respect to the ratio, without its part that vanishes
+    /// at the median: never negative.
+    pub fn information(self, v: f64) -> f64 {
+        match self {
+            Prior::LogNormal { log_std, .. } => 1.0 / (log_std * log_std * v * v),
+            Prior::Normal { std, .. } => 1.0 / (std * std),
+        }
+    }
+
     /// Derivative of [`Prior::log_density`] with respect to the ratio.
     pub fn derivative(self, v: f64) -> f64 {
         match self {

@@ -48,6 +48,12 @@ impl Transform {
     }
 
     /// The derivative `dv/du` at an unconstrained value.
+    ///
+    /// ```
+    /// use coregion::param::Transform;
+    /// let t = Transform::Interval { low: -1.0, high: 1.0 };
+    /// assert_eq!((t.value(0.0), t.derivative(0.0)), (0.0, 0.5));
+    /// ```
     pub fn derivative(self, u: f64) -> f64 {
         match self {
             Transform::Identity => 1.0,
@@ -61,6 +67,13 @@ impl Transform {
 
     /// True where the ratio may be used: strictly inside the range if it is to be learned, inside
     /// or on a boundary that makes sense (zero, an end of the interval) if it is held.
+    ///
+    /// ```
+    /// use coregion::param::Transform;
+    /// let positive = Transform::POSITIVE;
+    /// assert!(positive.admits(0.0, false) && !positive.admits(0.0, true));
+    /// assert_eq!(positive.range(1.0), "a finite number above 0e0");
+    /// ```
     pub fn admits(self, v: f64, learned: bool) -> bool {
         v.is_finite()
             && match self {

@@ -25,6 +25,20 @@ pub(super) struct Rest {
 }
 
 /// Simultaneous diagonalisation of a task covariance B and a noise covariance Sigma.
+///
+/// ```
+/// use coregion::op::{NoiseMatrix, TaskMatrix};
+/// use coregion::solve::Congruence;
+/// use ndarray::{Array2, array};
+/// let (b, sigma) = (array![[1.0, 1.0], [1.0, 4.0]], array![[1.0, 0.5], [0.5, 2.0]]);
+/// let c = Congruence::new(&TaskMatrix::Dense(b.clone()), &NoiseMatrix::Dense(sigma.clone()))?;
+/// let w = c.dual_vectors();
+/// let near = |m: Array2<f64>, n: Array2<f64>| (m - n).iter().all(|v| v.abs() < 1e-12);
+/// assert!(near(w.t().dot(&sigma).dot(&w), Array2::eye(2)));
+/// assert!(near(w.t().dot(&b).dot(&w), Array2::from_diag(c.shifts())));
+/// assert!(near(c.primal_vectors(), sigma.dot(&w)));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Congruence {
     root: NoiseRoot,
@@ -79,6 +93,16 @@ impl Congruence {
 
     /// The congruence of `F F' + c Sigma`, with the directions of F alone.
     ///
+    /// ```
+    /// use coregion::{op::NoiseMatrix, solve::Congruence};
+    /// use ndarray::array;
+    /// let sigma = NoiseMatrix::Diagonal(array![4.0, 1.0, 1.0]);
+    /// let c = Congruence::factored(array![[2.0], [0.0], [0.0]].view(), 0.5, &sigma)?;
+    /// assert_eq!((c.n_tasks(), c.n_shifts()), (3, 2)); // 1.5 once, 0.5 elsewhere
+    /// assert!((c.shifts()[0] - 1.5).abs() < 1e-14);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Congruence::new`].
     pub fn factored(factor: ArrayView2<f64>, multiple: f64, noise: &NoiseMatrix) -> Result<Self> {
@@ -100,6 +124,11 @@ impl Congruence {
     /// Shifts d of the stored directions, relative to the noise.
     pub fn shifts(&self) -> &Array1<f64> {
         &self.shifts
+    }
+
+    /// `V'` (k, T): the stored directions in the whitened task space, as rows.
+    pub fn vectors(&self) -> ArrayView2<'_, f64> {
+        self.vectors.t()
     }
 
     /// Number of distinct shifts a model of this B has.

@@ -23,6 +23,18 @@ use crate::op::{Adjoint, TaskAdjoint};
 
 /// The Fisher information of (B, Sigma) in the common eigenbasis: for directions `dB~ = W' dB W` and
 /// `dS~ = W' dSigma W` it is `1/2 sum_jk (bb dB~^2 + 2 bs dB~ dS~ + ss dS~^2)`.
+///
+/// ```
+/// use coregion::op::{NoiseMatrix, TaskMatrix};
+/// use coregion::solve::{Congruence, KroneckerFactor, Spectrum};
+/// use ndarray::{Array2, array};
+/// let (b, sigma) = (TaskMatrix::Dense(array![[1.0]]), NoiseMatrix::Diagonal(array![1.0]));
+/// let (spectrum, congruence) = (Spectrum::of(Array2::eye(2))?, Congruence::new(&b, &sigma)?);
+/// let factor = KroneckerFactor::new(spectrum.into(), congruence, array![[1.0], [0.0]].view());
+/// let blocks = factor.fisher().unwrap(); // s = 1 and Lam = 2, twice
+/// assert_eq!((blocks.bb[[0, 0]], blocks.bs[[0, 0]], blocks.ss[[0, 0]]), (0.5, 0.5, 0.5));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct FisherBlocks {
     /// `sum_i s_i^2 / (Lam_ij Lam_ik)` (T, T).
@@ -34,6 +46,23 @@ pub struct FisherBlocks {
 }
 
 /// `K (x) B + I (x) Sigma`, factored, with the solution for one table of data.
+///
+/// ```
+/// use coregion::op::{NoiseMatrix, TaskMatrix};
+/// use coregion::solve::{Congruence, Factor, KroneckerFactor, Spectrum};
+/// use ndarray::array;
+/// let (b, sigma) = (TaskMatrix::Dense(array![[2.0]]), NoiseMatrix::Diagonal(array![0.5]));
+/// let spectrum = Spectrum::of(array![[1.0, 0.5], [0.5, 1.0]])?;
+/// let y = array![[1.0], [-1.0]];
+/// let rotated = spectrum.vectors.t().dot(&y);
+/// let factor =
+///     KroneckerFactor::new(spectrum.into(), Congruence::new(&b, &sigma)?, rotated.view());
+/// // The covariance is [[2.5, 1], [1, 2.5]], and y is its eigenvector of the value 1.5.
+/// assert!((factor.dual() - &y / 1.5).iter().all(|v| v.abs() < 1e-14));
+/// let expected = -0.5 * (2.0 / 1.5 + 5.25f64.ln()) - std::f64::consts::TAU.ln();
+/// assert!((factor.log_likelihood() - expected).abs() < 1e-14);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct KroneckerFactor {
     spectrum: Arc<Spectrum>,

@@ -11,6 +11,18 @@ pub use kronecker::{FisherBlocks, KroneckerFactor};
 pub use spectrum::Spectrum;
 
 /// A number with the standard error of its estimate, 0 where it is exact.
+///
+/// ```
+/// use coregion::solve::{Estimate, Factor};
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// let Estimate { value, std_err } = gp.posterior().factor().log_det();
+/// assert!(value.is_finite() && std_err == 0.0); // exact
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// The value.
@@ -20,6 +32,17 @@ pub struct Estimate {
 }
 
 /// What a solver did, for the user to read.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// let solve = &gp.report().solve;
+/// assert_eq!((solve.solver, solve.exact, solve.jitter), ("kronecker", true, 0.0));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SolveReport {
     /// Name of the solver.
@@ -43,6 +66,21 @@ pub struct SolveReport {
 }
 
 /// The covariance of all observations, factored: solves with it and its log-determinant.
+///
+/// ```
+/// use coregion::solve::Factor;
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// let factor = gp.posterior().factor();
+/// let mean = y.mean_axis(ndarray::Axis(0)).unwrap();
+/// let alpha = factor.solve((&y - &mean).view());
+/// assert!((alpha - factor.dual()).iter().all(|v| v.abs() < 1e-9));
+/// assert!(factor.report().exact);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub trait Factor {
     /// The solution A (n, T) of `C vec(A) = vec(R)` for R (n, T).
     fn solve(&self, rhs: ArrayView2<f64>) -> Array2<f64>;

@@ -9,6 +9,16 @@ use crate::linalg;
 const ROUNDING: f64 = 1e-8;
 
 /// `K = U diag(s) U'` with s >= 0 in ascending order.
+///
+/// ```
+/// use coregion::{Error, solve::Spectrum};
+/// use ndarray::array;
+/// let spectrum = Spectrum::of(array![[2.0, 1.0], [1.0, 2.0]])?;
+/// assert!((&spectrum.values - array![1.0, 3.0]).iter().all(|v| v.abs() < 1e-14));
+/// let indefinite = Spectrum::of(array![[1.0, 2.0], [2.0, 1.0]]);
+/// assert!(matches!(indefinite, Err(Error::NotPositive { .. })));
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Spectrum {
     /// Eigenvalues s (n).

@@ -3,7 +3,9 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::registry::TaskEntry;
-use super::{BoundTask, Moment, Task, TaskScales, as_matrix, check_covariance, check_free_size};
+use super::{
+    BoundTask, LIFT, Moment, Task, TaskScales, as_matrix, check_covariance, check_free_size,
+};
 use crate::error::Result;
 use crate::linalg;
 use crate::op::{NoiseMatrix, TaskAdjoint, TaskMatrix};
@@ -30,6 +32,17 @@ impl FreeForm {
     }
 
     /// Starting at the covariance given.
+    ///
+    /// ```
+    /// use coregion::{op::NoiseMatrix, task::{FreeForm, TaskScales}};
+    /// use ndarray::array;
+    /// let scales = TaskScales { std: array![1.0, 2.0], pooled: 1.5, amplitude: 1.0 };
+    /// let b = array![[4.0, 2.0], [2.0, 5.0]];
+    /// let task = FreeForm::starting_at(b.view()).bind(&scales)?;
+    /// let start = task.matrix(&task.params()[0].init); // the lower factor of B, row by row
+    /// assert_eq!(start.to_dense(&NoiseMatrix::Diagonal(array![1.0, 1.0])), b);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn starting_at(b: ArrayView2<f64>) -> Task {
         let rows = b.rows().into_iter().map(|r| r.to_vec()).collect();
         Task(Spec::new("FreeForm").with("B", Value::Matrix(rows)))
@@ -97,6 +110,15 @@ impl BoundTask for Bound {
             b[[t, t]] = variance;
         }
         linalg::semidefinite_cholesky(b.view()).iter().copied().collect()
+    }
+
+    fn lift(&self, phi: &mut [f64]) {
+        for (t, unit) in self.units.iter().enumerate() {
+            let entry = &mut phi[t * self.n_tasks + t];
+            if entry.abs() < LIFT * unit {
+                *entry = if *entry < 0.0 { -LIFT * unit } else { LIFT * unit };
+            }
+        }
     }
 
     fn has_closed_form(&self) -> bool {

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView2};
 
 use super::registry::TaskEntry;
-use super::{BoundTask, Moment, Task, TaskScales, as_matrix};
+use super::{BoundTask, LIFT, Moment, Task, TaskScales, as_matrix};
 use crate::error::Result;
 use crate::linalg;
 use crate::op::{NoiseMatrix, TaskAdjoint, TaskMatrix};
@@ -30,6 +30,12 @@ impl LowRank {
     }
 
     /// Starting at the W (T, rank) and kappa (T) given.
+    ///
+    /// ```
+    /// use coregion::task::LowRank;
+    /// let task = LowRank::starting_at(ndarray::array![[1.0], [2.0]].view(), &[0.1, 0.2]);
+    /// assert_eq!(task.to_string(), "LowRank(W=[[1], [2]], kappa=[0.1, 0.2], rank=1)");
+    /// ```
     pub fn starting_at(w: ArrayView2<f64>, kappa: &[f64]) -> Task {
         let rows = w.rows().into_iter().map(|r| r.to_vec()).collect();
         Task(
@@ -42,6 +48,17 @@ impl LowRank {
 
     /// B = W W' + c Sigma with Sigma the noise covariance: r + 1 distinct shifts whatever T is, and
     /// nothing of size T x T is formed. For very many tasks.
+    ///
+    /// ```
+    /// use coregion::op::TaskMatrix;
+    /// use coregion::task::{LowRank, TaskScales};
+    /// let scales = TaskScales { std: ndarray::Array1::ones(1000), pooled: 1.0, amplitude: 1.0 };
+    /// let task = LowRank::plus_noise(2).bind(&scales)?;
+    /// let phi: Vec<f64> = task.params().iter().flat_map(|p| p.init.clone()).collect();
+    /// assert_eq!(phi.len(), 2001);
+    /// assert!(matches!(task.matrix(&phi), TaskMatrix::LowRankPlusNoise { .. }));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn plus_noise(rank: usize) -> Task {
         Task(Spec::new("LowRankPlusNoise").with("rank", Value::Count(rank)))
     }
@@ -61,6 +78,20 @@ pub(super) fn factor(spec: &Spec, scales: &TaskScales) -> Result<(usize, ParamSp
     let init = init.collect();
     let w = ParamSpec::new("W", &[t, rank], init, Transform::Identity).with_unit(unit);
     Ok((rank, w.from_spec(spec)?))
+}
+
+/// Lengthens the columns of W that have vanished: those shorter than `LIFT` units a task.
+pub(super) fn lift_factor(w: &mut [f64], rank: usize, units: &Array1<f64>) {
+    for a in 0..rank {
+        let ratio = |t: usize| w[t * rank + a] / units[t];
+        let squares: f64 = (0..units.len()).map(|t| ratio(t) * ratio(t)).sum();
+        if squares < LIFT * LIFT * units.len() as f64 {
+            for (t, unit) in units.iter().enumerate() {
+                let sign = if (t >> (a % 16)) & 1 == 0 { 1.0 } else { -1.0 };
+                w[t * rank + a] += LIFT * sign * unit;
+            }
+        }
+    }
 }
 
 /// The change of `W W'` along `dW`.
@@ -127,6 +158,10 @@ impl BoundTask for Bound {
             *v += k;
         }
         change
+    }
+
+    fn lift(&self, phi: &mut [f64]) {
+        lift_factor(&mut phi[..self.n_tasks * self.rank], self.rank, &self.units);
     }
 
     fn start(&self, target: &Moment) -> Vec<f64> {

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2};
 
-use super::low_rank::{LowRank, factor, factor_change};
+use super::low_rank::{LowRank, factor, factor_change, lift_factor};
 use super::registry::TaskEntry;
 use super::{BoundTask, Moment, TaskScales, as_matrix};
 use crate::error::Result;
@@ -67,6 +67,10 @@ impl BoundTask for Bound {
         let mut change = factor_change(w, dw);
         change.scaled_add(dmultiple, &noise.to_dense());
         change
+    }
+
+    fn lift(&self, phi: &mut [f64]) {
+        lift_factor(&mut phi[..self.n_tasks * self.rank], self.rank, &self.units);
     }
 
     fn start(&self, target: &Moment) -> Vec<f64> {

@@ -34,6 +34,19 @@ use crate::spec::{Spec, Value};
 
 /// A task covariance B(phi) that knows the scales of its tasks; values arrive as a slice in the
 /// order of [`BoundTask::params`], natural and in the user's units.
+///
+/// ```
+/// use coregion::op::NoiseMatrix;
+/// use coregion::task::{BoundTask, LowRank, TaskScales};
+/// use ndarray::array;
+/// let scales = TaskScales { std: array![1.0, 2.0], pooled: 1.5, amplitude: 1.0 };
+/// let task: Box<dyn BoundTask> = LowRank::new(1).bind(&scales)?;
+/// let (phi, sigma) = ([1.0, 2.0, 0.5, 0.25], NoiseMatrix::Diagonal(array![1.0, 1.0]));
+/// assert_eq!(task.matrix(&phi).to_dense(&sigma), array![[1.5, 2.0], [2.0, 4.25]]);
+/// let along_w0 = task.jvp(&phi, &[1.0, 0.0, 0.0, 0.0], &sigma);
+/// assert_eq!(along_w0, array![[2.0, 2.0], [2.0, 0.0]]);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub trait BoundTask: fmt::Debug + Send + Sync {
     /// The parameters.
     fn params(&self) -> &[ParamSpec];
@@ -50,6 +63,10 @@ pub trait BoundTask: fmt::Debug + Send + Sync {
 
     /// Parameter values whose B is close to a target moment: the start of learning.
     fn start(&self, target: &Moment) -> Vec<f64>;
+
+    /// Moves factors of B off the points that learning could not leave, where a direction of B has
+    /// vanished. Values that must be positive are lifted by the layout.
+    fn lift(&self, _phi: &mut [f64]) {}
 
     /// The maximiser over phi of `-log|B| - tr(B^-1 M)`, the M-step of EM, where it has a closed
     /// form.
@@ -96,6 +113,13 @@ pub struct Task(pub(crate) Spec);
 impl Task {
     /// A task covariance from its description, checked against the registry.
     ///
+    /// ```
+    /// use coregion::{Error, spec::Spec, task::{FreeForm, Task}};
+    /// assert_eq!(Task::from_spec(Spec::new("FreeForm"))?, FreeForm::new());
+    /// assert!(matches!(Task::from_spec(Spec::new("free")), Err(Error::UnknownName { .. })));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::Error::UnknownName`] where the name is not registered.
     pub fn from_spec(spec: Spec) -> Result<Self> {
@@ -109,6 +133,16 @@ impl Task {
     }
 
     /// Holds a named value at what was given, such as `W`.
+    ///
+    /// ```
+    /// use coregion::task::{LowRank, TaskScales};
+    /// use ndarray::array;
+    /// let scales = TaskScales { std: array![1.0, 2.0], pooled: 1.5, amplitude: 1.0 };
+    /// let task = LowRank::starting_at(array![[1.0], [2.0]].view(), &[0.1, 0.2]).fix("W");
+    /// let learned: Vec<bool> = task.bind(&scales)?.params().iter().map(|p| p.free[0]).collect();
+    /// assert_eq!(learned, [false, true]); // W and kappa
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn fix(mut self, name: &str) -> Task {
         self.0.fixed.push(name.to_string());
         self
@@ -124,6 +158,16 @@ impl Task {
     }
 
     /// The task covariance with fitted values written into it.
+    ///
+    /// ```
+    /// use coregion::task::{Diagonal, TaskScales};
+    /// use ndarray::array;
+    /// let scales = TaskScales { std: array![1.0, 2.0], pooled: 1.5, amplitude: 1.0 };
+    /// let task = Diagonal::new();
+    /// let fitted = task.with_values(task.bind(&scales)?.as_ref(), &[0.3, 0.4]);
+    /// assert_eq!(fitted, Diagonal::starting_at([0.3, 0.4]));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn with_values(&self, bound: &dyn BoundTask, phi: &[f64]) -> Task {
         let mut spec = self.0.clone();
         spec.values.extend(bound.describe(phi));
@@ -136,6 +180,9 @@ impl fmt::Display for Task {
         self.0.fmt(f)
     }
 }
+
+/// Smallest length of a direction of B that learning starts from, as a share of its unit.
+pub(crate) const LIFT: f64 = 0.1;
 
 /// The matrix in a slice of row-major values.
 fn as_matrix(values: &[f64], rows: usize, columns: usize) -> ArrayView2<'_, f64> {

@@ -68,6 +68,16 @@ impl fmt::Display for Noise {
 }
 
 /// A noise covariance Sigma(psi) that knows the scales of its tasks.
+///
+/// ```
+/// use coregion::task::{BoundNoise, Noise, TaskScales};
+/// use ndarray::array;
+/// let scales = TaskScales { std: array![1.0, 2.0], pooled: 1.5, amplitude: 1.0 };
+/// let noise: Box<dyn BoundNoise> = Noise::PerTask.bind(&scales)?;
+/// assert_eq!(noise.matrix(&[0.1, 0.2]).to_dense(), array![[0.1, 0.0], [0.0, 0.2]]);
+/// assert_eq!(noise.jvp(&[0.1, 0.2], &[0.0, 1.0]), array![[0.0, 0.0], [0.0, 1.0]]);
+/// # Ok::<(), coregion::Error>(())
+/// ```
 pub trait BoundNoise: fmt::Debug + Send + Sync {
     /// The parameters.
     fn params(&self) -> &[ParamSpec];
@@ -97,6 +107,15 @@ pub trait BoundNoise: fmt::Debug + Send + Sync {
 
 impl Noise {
     /// The noise bound to the scales of the outputs.
+    ///
+    /// ```
+    /// use coregion::{Error, task::{Noise, TaskScales}};
+    /// let scales = TaskScales { std: ndarray::array![1.0, 2.0], pooled: 1.5, amplitude: 1.0 };
+    /// assert_eq!(Noise::Full.bind(&scales)?.params()[0].shape, [2, 2]);
+    /// let one = Noise::Variances(vec![0.1]);
+    /// assert!(matches!(one.bind(&scales), Err(Error::Shape { .. })));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::InvalidValue`] or [`Error::NotPositive`] for values that do not

@@ -7,6 +7,18 @@ use crate::error::{Error, Result};
 use crate::spec::Spec;
 
 /// One registered task covariance.
+///
+/// ```
+/// use coregion::task::{TaskScales, registry};
+/// let scales = TaskScales { std: ndarray::array![1.0, 2.0], pooled: 1.5, amplitude: 1.0 };
+/// for entry in registry() {
+///     for task in (entry.examples)(2) {
+///         let bound = (entry.bind)(task.spec(), &scales)?;
+///         assert_eq!(bound.is_free_factor(), entry.name == "FreeForm");
+///     }
+/// }
+/// # Ok::<(), coregion::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct TaskEntry {
     /// Name in specifications, prints and model files.
@@ -30,6 +42,11 @@ pub fn registry() -> &'static [TaskEntry] {
 }
 
 /// Every kind of noise, for T tasks, that the conformance tests run on.
+///
+/// ```
+/// let names: Vec<String> = coregion::task::noises(2).iter().map(|n| n.to_string()).collect();
+/// assert_eq!(names, ["shared", "per-task", "full", "given variances", "given covariance"]);
+/// ```
 pub fn noises(n_tasks: usize) -> Vec<Noise> {
     let variances: Vec<f64> = (0..n_tasks).map(|t| 0.05 + 0.1 * t as f64).collect();
     let covariance = ndarray::Array2::from_shape_fn((n_tasks, n_tasks), |(t, s)| {

@@ -5,6 +5,13 @@ use ndarray::{Array1, Array2, Axis};
 use crate::linalg;
 
 /// What a task covariance is told about the outputs.
+///
+/// ```
+/// use coregion::task::TaskScales;
+/// use ndarray::array;
+/// let scales = TaskScales { std: array![1.0, 3.0], pooled: 5f64.sqrt(), amplitude: 2.0 };
+/// assert_eq!((scales.n_tasks(), scales.units()), (2, array![0.5, 1.5]));
+/// ```
 #[derive(Debug, Clone)]
 pub struct TaskScales {
     /// Scale of each task (T): its standard deviation, never 0.
@@ -28,6 +35,14 @@ impl TaskScales {
 }
 
 /// A target covariance between tasks, `R' R` for the rows R (m, T): never formed for many tasks.
+///
+/// ```
+/// use coregion::task::Moment;
+/// use ndarray::array;
+/// let moment = Moment { rows: array![[1.0, 2.0], [0.0, 1.0]] };
+/// assert_eq!(moment.to_dense(), array![[1.0, 2.0], [2.0, 5.0]]);
+/// assert_eq!(moment.diagonal(), array![1.0, 5.0]);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Moment {
     /// The rows R (m, T).

@@ -3,6 +3,7 @@
 
 mod common;
 mod engine;
+mod jura;
 mod kernels;
 mod layering;
 mod reference;
