@@ -248,6 +248,10 @@ impl ColumnStatistics {
         let (low, high) = column
             .iter()
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+        if low > high {
+            // No value, or none that is a number.
+            return ColumnStatistics { mean: 0.0, scale: 0.0, constant: true };
+        }
         let mean = column.iter().map(|v| v / n).sum::<f64>().clamp(low, high);
         let half_range = 0.5 * high - 0.5 * low;
         if half_range <= 4.0 * f64::EPSILON * size {

@@ -42,6 +42,14 @@ struct Learned {
 
 pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiTaskGp> {
     let clock = Instant::now();
+    let tolerance = settings.gradient_tolerance;
+    if !(tolerance > 0.0 && tolerance.is_finite()) {
+        return Err(Error::InvalidValue {
+            argument: "gradient_tolerance".to_string(),
+            found: tolerance.to_string(),
+            expected: "a positive finite number".to_string(),
+        });
+    }
     let term = Separable {
         kernel: settings.kernel.clone(),
         task: settings.task_or_default(data.n_tasks()),

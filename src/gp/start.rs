@@ -228,7 +228,8 @@ impl Model {
         Ok(Some(self.merged(natural, &phi, &psi)))
     }
 
-    /// The inner optimum at held kernel parameters, for tests of the alternation.
+    /// Log posterior density and natural values at the optimum over B and Sigma, at held kernel
+    /// parameters: what alternating learning maximises over the kernel. One eigendecomposition.
     ///
     /// ```
     /// # use coregion::prelude::*;

@@ -157,7 +157,8 @@ impl Kernel {
         columns::on(self, columns.into())
     }
 
-    /// Holds a named value of this kernel at what was given, such as `lengthscale`.
+    /// Holds a named value of this kernel, such as `lengthscale`, at what was given, or else at its
+    /// start.
     ///
     /// ```
     /// use coregion::{data::ColumnStatistics, kernel::{Inputs, Periodic}};
@@ -168,7 +169,7 @@ impl Kernel {
     /// # Ok::<(), coregion::Error>(())
     /// ```
     pub fn fix(mut self, name: &str) -> Kernel {
-        below_columns(&mut self.0).fixed.push(name.to_string());
+        owner(&mut self.0, name).fixed.push(name.to_string());
         self
     }
 
@@ -183,7 +184,7 @@ impl Kernel {
     /// # Ok::<(), coregion::Error>(())
     /// ```
     pub fn with_ard(mut self, ard: bool) -> Kernel {
-        below_columns(&mut self.0).values.insert("ard".to_string(), Value::Bool(ard));
+        owner(&mut self.0, "ard").values.insert("ard".to_string(), Value::Bool(ard));
         self
     }
 
@@ -220,10 +221,12 @@ impl Kernel {
     }
 }
 
-/// The node that has the values of a kernel restricted to columns.
-fn below_columns(spec: &mut Spec) -> &mut Spec {
-    if spec.name == "Columns" && spec.children.len() == 1 {
-        return below_columns(&mut spec.children[0]);
+/// The node that has the value of that name: nodes that only choose columns, and a number in front
+/// for values other than itself, pass it on.
+fn owner<'a>(spec: &'a mut Spec, name: &str) -> &'a mut Spec {
+    let passes = spec.name == "Columns" || (spec.name == "Scale" && name != "scale");
+    if passes && spec.children.len() == 1 {
+        return owner(&mut spec.children[0], name);
     }
     spec
 }

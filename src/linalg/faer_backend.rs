@@ -138,6 +138,14 @@ pub(super) fn solve_lower_transpose(l: ArrayView2<f64>, b: ArrayView2<f64>) -> A
 }
 
 pub(super) fn matmul_into(a: ArrayView2<f64>, b: ArrayView2<f64>, out: ArrayViewMut2<f64>) {
+    product(a, b, out, Accum::Replace);
+}
+
+pub(super) fn matmul_add(a: ArrayView2<f64>, b: ArrayView2<f64>, out: ArrayViewMut2<f64>) {
+    product(a, b, out, Accum::Add);
+}
+
+fn product(a: ArrayView2<f64>, b: ArrayView2<f64>, out: ArrayViewMut2<f64>, accum: Accum) {
     let par = parallelism(a.nrows() * a.ncols() * b.ncols());
-    matmul::matmul(view_mut(out), Accum::Replace, view(a), view(b), 1.0, par);
+    matmul::matmul(view_mut(out), accum, view(a), view(b), 1.0, par);
 }

@@ -83,3 +83,7 @@ fn solve(t: ArrayView2<f64>, uplo: UPLO, b: ArrayView2<f64>) -> Array2<f64> {
 pub(super) fn matmul_into(a: ArrayView2<f64>, b: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
     general_mat_mul(1.0, &a, &b, 0.0, &mut out);
 }
+
+pub(super) fn matmul_add(a: ArrayView2<f64>, b: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
+    general_mat_mul(1.0, &a, &b, 1.0, &mut out);
+}

@@ -3,7 +3,7 @@
 //! The default backend is faer and needs no system library. The feature `lapack` routes Cholesky
 //! factorisations, triangular solves and products through ndarray-linalg with the system's OpenBLAS
 //! and the eigendecomposition through LAPACK's `dsyevd`. Both are double precision and are tested by
-//! the same tests.
+//! the same tests. Products and triangular solves panic where shapes do not match, as ndarray's do.
 
 #[cfg(not(feature = "lapack"))]
 mod faer_backend;
@@ -65,8 +65,10 @@ pub(crate) fn clear_vector_state() {
 /// ```
 ///
 /// # Errors
-/// [`Error::Numerical`] where the matrix is not finite or the iteration does not converge.
+/// [`Error::Shape`] for a matrix that is not square; [`Error::Numerical`] where it is not finite or
+/// the iteration does not converge.
 pub fn eigh(a: Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
+    square("a", a.view())?;
     if !a.iter().all(|v| v.is_finite()) {
         return Err(Error::Numerical {
             operation: "eigendecomposition".to_string(),
@@ -97,8 +99,10 @@ pub fn eigh(a: Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
 /// ```
 ///
 /// # Errors
-/// [`Error::NotPositive`] where a pivot is not positive.
+/// [`Error::Shape`] for a matrix that is not square; [`Error::NotPositive`] where a pivot is not
+/// positive.
 pub fn cholesky(a: ArrayView2<f64>) -> Result<Array2<f64>> {
+    square("a", a)?;
     let failure = |detail: String| Error::NotPositive {
         matrix: format!("a {} x {} matrix", a.nrows(), a.ncols()),
         what: "definite",
@@ -114,6 +118,17 @@ pub fn cholesky(a: ArrayView2<f64>) -> Result<Array2<f64>> {
         row.slice_mut(ndarray::s![i + 1..]).fill(0.0);
     }
     Ok(l)
+}
+
+fn square(argument: &str, a: ArrayView2<f64>) -> Result<()> {
+    if a.is_square() {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        argument: argument.to_string(),
+        found: format!("shape ({}, {})", a.nrows(), a.ncols()),
+        expected: "a square matrix".to_string(),
+    })
 }
 
 /// Lower triangular factor of a symmetric positive *semi*definite matrix: pivots below `1e-14` of
@@ -198,6 +213,22 @@ pub fn matmul_into(a: ArrayView2<f64>, b: ArrayView2<f64>, mut out: ArrayViewMut
         out.fill(0.0);
     } else {
         backend::matmul_into(a, b, out);
+        clear_vector_state();
+    }
+}
+
+/// Adds the product `A B` to `out`.
+///
+/// ```
+/// use coregion::linalg::matmul_add;
+/// use ndarray::array;
+/// let mut out = array![[1.0]];
+/// matmul_add(array![[2.0, 3.0]].view(), array![[4.0], [5.0]].view(), out.view_mut());
+/// assert_eq!(out, array![[24.0]]);
+/// ```
+pub fn matmul_add(a: ArrayView2<f64>, b: ArrayView2<f64>, out: ArrayViewMut2<f64>) {
+    if a.ncols() > 0 && !out.is_empty() {
+        backend::matmul_add(a, b, out);
         clear_vector_state();
     }
 }

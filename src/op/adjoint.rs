@@ -3,6 +3,7 @@
 //! An adjoint `G` of a symmetric matrix `M` satisfies `dL = sum(G o dM)`.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
@@ -69,11 +70,12 @@ impl Adjoint<'_> {
 /// use coregion::op::TaskAdjoint;
 /// use ndarray::array;
 /// let g = TaskAdjoint::Factored {
-///     rows: array![[1.0, 2.0]],
+///     rows: array![[1.0, 2.0]].into(),
+///     row_weights: array![1.0],
 ///     vectors: array![[1.0], [0.0]],
 ///     weights: array![0.5],
 ///     rest: 1.0,
-///     noise_inverse: array![1.0, 1.0],
+///     inverse_root: array![1.0, 1.0],
 ///     noise_inner: 1.25,
 /// };
 /// assert_eq!(g.to_dense(), array![[-0.25, 1.0], [1.0, 1.5]]);
@@ -89,18 +91,21 @@ pub enum TaskAdjoint {
         /// `sum(G o Sigma)`.
         noise_inner: f64,
     },
-    /// `(A'A - C diag(weights) C' - rest Sigma^-1) / 2` with a diagonal Sigma, never formed.
+    /// `L^-1 (Z' diag(w) Z - V diag(weights) V' - rest I) L^-1 / 2` for a diagonal `Sigma = L L`:
+    /// never formed, and without a copy of Z.
     Factored {
-        /// A (n, T).
-        rows: Array2<f64>,
-        /// C (T, k).
+        /// Z (n, T), the solution in the whitened task space.
+        rows: Arc<Array2<f64>>,
+        /// w (n).
+        row_weights: Array1<f64>,
+        /// V (T, k).
         vectors: Array2<f64>,
         /// Weights (k).
         weights: Array1<f64>,
-        /// The multiple of the inverse noise covariance.
+        /// The multiple of the identity.
         rest: f64,
-        /// Diagonal of the inverse noise covariance (T).
-        noise_inverse: Array1<f64>,
+        /// Diagonal of `L^-1` (T).
+        inverse_root: Array1<f64>,
         /// `sum(G o Sigma)`.
         noise_inner: f64,
     },
@@ -111,14 +116,25 @@ impl TaskAdjoint {
     pub fn times(&self, m: ArrayView2<f64>) -> Array2<f64> {
         match self {
             TaskAdjoint::Dense { matrix, .. } => linalg::matmul(matrix.view(), m),
-            TaskAdjoint::Factored { rows, vectors, weights, rest, noise_inverse, .. } => {
-                let inner = linalg::matmul(rows.view(), m);
+            TaskAdjoint::Factored {
+                rows,
+                row_weights,
+                vectors,
+                weights,
+                rest,
+                inverse_root,
+                ..
+            } => {
+                let root = inverse_root.view().insert_axis(Axis(1));
+                let m = &m * &root;
+                let mut inner = linalg::matmul(rows.view(), m.view());
+                inner *= &row_weights.view().insert_axis(Axis(1));
                 let mut out = linalg::matmul(rows.t(), inner.view());
-                let mut c = linalg::matmul(vectors.t(), m);
+                let mut c = linalg::matmul(vectors.t(), m.view());
                 c *= &weights.view().insert_axis(Axis(1));
                 out -= &linalg::matmul(vectors.view(), c.view());
-                out.scaled_add(-rest, &(&m * &noise_inverse.view().insert_axis(Axis(1))));
-                out * 0.5
+                out.scaled_add(-rest, &m);
+                out * &root * 0.5
             }
         }
     }
@@ -127,10 +143,21 @@ impl TaskAdjoint {
     pub fn diagonal(&self) -> Array1<f64> {
         match self {
             TaskAdjoint::Dense { matrix, .. } => matrix.diag().to_owned(),
-            TaskAdjoint::Factored { rows, vectors, weights, rest, noise_inverse, .. } => {
-                let squares = rows.mapv(|v| v * v).sum_axis(Axis(0));
+            TaskAdjoint::Factored {
+                rows,
+                row_weights,
+                vectors,
+                weights,
+                rest,
+                inverse_root,
+                ..
+            } => {
+                let mut sums = Array1::<f64>::zeros(rows.ncols());
+                for (row, w) in rows.rows().into_iter().zip(row_weights) {
+                    sums.zip_mut_with(&row, |s, v| *s += w * v * v);
+                }
                 let shared = vectors.mapv(|v| v * v).dot(weights);
-                (squares - shared - noise_inverse * *rest) * 0.5
+                (sums - shared - *rest) * inverse_root.mapv(|v| 0.5 * v * v)
             }
         }
     }
@@ -148,8 +175,8 @@ impl TaskAdjoint {
     pub fn to_dense(&self) -> Array2<f64> {
         match self {
             TaskAdjoint::Dense { matrix, .. } => matrix.clone(),
-            TaskAdjoint::Factored { noise_inverse, .. } => {
-                self.times(Array2::eye(noise_inverse.len()).view())
+            TaskAdjoint::Factored { inverse_root, .. } => {
+                self.times(Array2::eye(inverse_root.len()).view())
             }
         }
     }

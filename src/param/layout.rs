@@ -95,15 +95,20 @@ impl Layout {
         })
     }
 
-    /// Holds a parameter at its start value.
+    /// Holds a parameter, and what is tied to it, at its start value.
     ///
     /// # Errors
     /// [`Error::UnknownName`] where there is no such path.
     pub fn fix(&mut self, path: &str) -> Result<()> {
-        let i = self.index(path)?;
-        self.entries[i].spec.free.fill(false);
-        for place in self.entries[i].range.clone() {
-            self.slot[place] = None;
+        let held = self.entries[self.index(path)?].range.clone();
+        let slots: Vec<usize> = self.slot[held].iter().flatten().copied().collect();
+        for i in 0..self.entries.len() {
+            for (k, place) in self.entries[i].range.clone().enumerate() {
+                if self.slot[place].is_some_and(|s| slots.contains(&s)) {
+                    self.slot[place] = None;
+                    self.entries[i].spec.free[k] = false;
+                }
+            }
         }
         self.renumber();
         Ok(())
@@ -127,24 +132,33 @@ impl Layout {
     /// shape, in what may be learned, or in their range.
     pub fn tie(&mut self, path: &str, other: &str) -> Result<()> {
         let (a, b) = (self.index(path)?, self.index(other)?);
-        let first = self.entries[a].spec.clone();
-        let second = &mut self.entries[b].spec;
-        if a == b
-            || first.shape != second.shape
-            || first.free != second.free
-            || first.transform != second.transform
-        {
-            return Err(Error::Incompatible {
+        let (first, second) = (self.entries[a].spec.clone(), &self.entries[b].spec);
+        let refused = |advice: &str| {
+            Err(Error::Incompatible {
                 options: format!("a tie of {path} and {other}"),
-                advice: "tie two different parameters of equal shape and range".to_string(),
-            });
+                advice: advice.to_string(),
+            })
+        };
+        if a == b || first.shape != second.shape || first.transform != second.transform {
+            return refused("tie two different parameters of equal shape and range");
         }
-        second.init.clone_from(&first.init);
-        second.unit.clone_from(&first.unit);
-        second.prior = None;
+        if first.free != second.free || first.free.iter().all(|f| !f) {
+            return refused("one of them is held: give both the same value and hold both");
+        }
         let (from, to) = (self.entries[a].range.clone(), self.entries[b].range.clone());
-        for (i, j) in from.zip(to) {
-            self.slot[j] = self.slot[i];
+        for (k, (i, j)) in from.zip(to).enumerate() {
+            let (Some(new), Some(old)) = (self.slot[i], self.slot[j]) else { continue };
+            // Whatever `other` is tied to already comes along.
+            for entry in self.entries.iter_mut().filter(|_| new != old) {
+                for (own, place) in entry.range.clone().enumerate() {
+                    if self.slot[place] == Some(old) {
+                        self.slot[place] = Some(new);
+                        entry.spec.init[own] = first.init[k];
+                        entry.spec.unit[own] = first.unit[k];
+                        entry.spec.prior = None;
+                    }
+                }
+            }
         }
         self.renumber();
         Ok(())
@@ -383,5 +397,38 @@ impl fmt::Display for Table<'_> {
             writeln!(f, "  {:width$}  {}{more}{held}", entry.path, shown.join(" "))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn layout() -> Layout {
+        let of = |name, start| ParamSpec::new(name, &[], vec![start], Transform::Identity);
+        let mut layout = Layout::default();
+        layout.push("k", &[of("a", 1.0), of("b", 2.0), of("c", 3.0)]);
+        layout
+    }
+
+    #[test]
+    fn ties_are_transitive() {
+        let mut l = layout();
+        l.tie("k.a", "k.c").unwrap();
+        l.tie("k.b", "k.c").unwrap();
+        assert_eq!(l.slots(), [Some(0), Some(0), Some(0)]);
+        assert_eq!(l.initial(), [2.0, 2.0, 2.0]);
+    }
+
+    #[test]
+    fn holding_one_holds_what_is_tied_to_it() {
+        let mut l = layout();
+        l.tie("k.a", "k.b").unwrap();
+        l.fix("k.b").unwrap();
+        assert_eq!(l.slots(), [None, None, Some(0)]);
+        assert_eq!(l.n_free(), 1);
+        let error = l.tie("k.a", "k.c").unwrap_err();
+        assert!(error.to_string().contains("held"), "{error}");
     }
 }

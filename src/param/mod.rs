@@ -89,7 +89,9 @@ impl ParamSpec {
     /// the transform's range.
     pub fn from_spec(mut self, spec: &Spec) -> Result<Self> {
         if let Some(value) = spec.get(&self.name) {
-            let numbers = value.numbers().unwrap_or_default();
+            let Some(numbers) = value.numbers() else {
+                return Err(spec.invalid(&self.name, Some(value), "numbers"));
+            };
             let spread = matches!(value, Value::Number(_) | Value::Count(_));
             if !spread && (value.shape() != self.shape || numbers.len() != self.init.len()) {
                 let expected = format!("shape {:?}", self.shape);

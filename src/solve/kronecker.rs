@@ -72,7 +72,9 @@ pub struct KroneckerFactor {
     /// `1 / (1 + s_i c)` (n), where some directions are not stored.
     inverse_rest: Option<Array1<f64>>,
     /// `U' alpha L` (n, T): the solution in the eigenbasis of K and the whitened task space.
-    solution: Array2<f64>,
+    solution: Arc<Array2<f64>>,
+    /// Squared lengths of the rows of the solution (n).
+    row_squares: Array1<f64>,
     /// A (n, k): the solution in the common eigenbasis.
     coefficients: Array2<f64>,
     quadratic: f64,
@@ -91,33 +93,43 @@ impl KroneckerFactor {
             congruence,
             inverse,
             inverse_rest,
-            solution: Array2::zeros((0, 0)),
+            solution: Arc::new(Array2::zeros((0, 0))),
+            row_squares: Array1::zeros(0),
             coefficients: Array2::zeros((0, 0)),
             quadratic: 0.0,
         };
-        let whitened = factor.congruence.root().whiten_rows(rotated);
-        let (coefficients, solution) = factor.apply_inverse(whitened.view());
-        factor.quadratic = whitened.iter().zip(&solution).map(|(y, a)| y * a).sum();
-        factor.solution = solution;
-        factor.coefficients = coefficients;
+        let mut data = factor.congruence.root().whiten_rows(rotated);
+        let lengths = row_squares(&data);
+        let projected = factor.apply_inverse(&mut data);
+        // Along the stored directions each square has its own weight; what is left of a row's
+        // squared length has that of the rest.
+        factor.coefficients = &projected * &factor.inverse;
+        factor.quadratic = (&projected * &factor.coefficients).sum();
+        if let Some(rest) = &factor.inverse_rest {
+            let inside = row_squares(&projected);
+            factor.quadratic += rest.dot(&(lengths - inside).mapv(|v| v.max(0.0)));
+        }
+        factor.row_squares = row_squares(&data);
+        factor.solution = Arc::new(data);
         factor
     }
 
-    /// The inverse in the eigenbasis of K and the whitened task space: coefficients along the stored
-    /// directions, and the whole solution.
-    fn apply_inverse(&self, whitened: ArrayView2<f64>) -> (Array2<f64>, Array2<f64>) {
+    /// Replaces whitened data (n, T) in the eigenbasis of K by the solution there; returns the data
+    /// along the stored directions (n, k).
+    fn apply_inverse(&self, data: &mut Array2<f64>) -> Array2<f64> {
         let v = self.congruence.vectors.view();
-        let projected = linalg::matmul(whitened, v);
+        let projected = linalg::matmul(data.view(), v);
         let coefficients = &projected * &self.inverse;
-        let solution = match &self.inverse_rest {
-            None => linalg::matmul(coefficients.view(), v.t()),
+        match &self.inverse_rest {
+            None => linalg::matmul_into(coefficients.view(), v.t(), data.view_mut()),
             Some(rest) => {
                 let rest = rest.view().insert_axis(Axis(1));
+                *data *= &rest;
                 let inside = &coefficients - &(&projected * &rest);
-                linalg::matmul(inside.view(), v.t()) + &whitened * &rest
+                linalg::matmul_add(inside.view(), v.t(), data.view_mut());
             }
-        };
-        (coefficients, solution)
+        }
+        projected
     }
 
     /// Logarithm of the Gaussian density of the data.
@@ -156,7 +168,7 @@ impl KroneckerFactor {
             Some(rest) => {
                 let extra = shifts.mapv(|d| d - rest.shift);
                 linalg::matmul((&self.coefficients * &extra).view(), self.congruence.vectors.t())
-                    + &self.solution * rest.shift
+                    + &*self.solution * rest.shift
             }
         };
         self.congruence.color_rows(scaled.view())
@@ -207,9 +219,7 @@ impl KroneckerFactor {
     fn task_side_adjoint(&self, weight: impl Fn(f64) -> f64) -> TaskAdjoint {
         let weights = self.spectrum.values.mapv(weight);
         let v = self.inverse.t().dot(&weights);
-        let roots = weights.mapv(f64::sqrt).insert_axis(Axis(1));
-        let whitened = &self.solution * &roots;
-        let squares: f64 = whitened.iter().map(|x| x * x).sum();
+        let squares = weights.dot(&self.row_squares);
         let root = self.congruence.root();
         let rest = match (self.congruence.rest, &self.inverse_rest) {
             (Some(rest), Some(inverse)) => Some((rest, inverse.dot(&weights))),
@@ -219,6 +229,7 @@ impl KroneckerFactor {
         let noise_inner = 0.5 * (squares - trace);
         match rest {
             None => {
+                let whitened = &*self.solution * &weights.mapv(f64::sqrt).insert_axis(Axis(1));
                 let v_half = &self.congruence.vectors * &v;
                 let mut g = linalg::matmul(whitened.t(), whitened.view());
                 g -= &linalg::matmul(v_half.view(), self.congruence.vectors.t());
@@ -227,11 +238,12 @@ impl KroneckerFactor {
                 TaskAdjoint::Dense { matrix, noise_inner }
             }
             Some((_, shared)) => TaskAdjoint::Factored {
-                rows: root.unwhiten_dual_rows(whitened.view()),
-                vectors: self.congruence.dual_vectors(),
+                rows: Arc::clone(&self.solution),
+                row_weights: weights,
+                vectors: self.congruence.vectors.clone(),
                 weights: v.mapv(|v| v - shared),
                 rest: shared,
-                noise_inverse: root.inverse_diagonal(),
+                inverse_root: root.inverse_diagonal().mapv(f64::sqrt),
                 noise_inner,
             },
         }
@@ -257,7 +269,8 @@ impl Factor for KroneckerFactor {
         let u = self.spectrum.vectors.view();
         let root = self.congruence.root();
         let rotated = linalg::matmul(u.t(), rhs);
-        let (_, solution) = self.apply_inverse(root.whiten_rows(rotated.view()).view());
+        let mut solution = root.whiten_rows(rotated.view());
+        self.apply_inverse(&mut solution);
         linalg::matmul(u, root.unwhiten_dual_rows(solution.view()).view())
     }
 
@@ -285,4 +298,9 @@ impl Factor for KroneckerFactor {
             precision: format!("f64, {}", linalg::BACKEND),
         }
     }
+}
+
+/// Squared lengths of the rows.
+fn row_squares(m: &Array2<f64>) -> Array1<f64> {
+    m.rows().into_iter().map(|row| row.dot(&row)).collect()
 }

@@ -132,7 +132,7 @@ impl Task {
         &self.0
     }
 
-    /// Holds a named value at what was given, such as `W`.
+    /// Holds a named value, such as `W`, at what was given, or else at its start.
     ///
     /// ```
     /// use coregion::task::{LowRank, TaskScales};

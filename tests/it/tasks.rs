@@ -82,18 +82,28 @@ fn matrices_are_covariances_in_every_view() {
     }
 }
 
-/// `(A'A - C diag(w) C' - rest Sigma^-1) / 2`, as the engine gives it for many tasks, and dense.
+/// `L^-1 (Z' diag(u) Z - V diag(w) V' - rest I) L^-1 / 2`, as the engine gives it for many tasks, and
+/// dense.
 fn factored(t: usize) -> (TaskAdjoint, Array2<f64>) {
     let (rows, vectors) = (normal(6, t, 31), normal(t, 2, 32));
+    let row_weights = normal(6, 1, 34).column(0).mapv(|v| v * v);
     let (weights, rest) = (array![0.7, -1.9], 2.3);
-    let noise_inverse = noise_variances(t).mapv(|v| 1.0 / v);
-    let dense = (rows.t().dot(&rows)
+    let inverse_root = noise_variances(t).mapv(|v| 1.0 / v.sqrt());
+    let inner = (&rows.t() * &row_weights).dot(&rows)
         - (&vectors * &weights).dot(&vectors.t())
-        - Array2::from_diag(&noise_inverse) * rest)
-        * 0.5;
+        - Array2::<f64>::eye(t) * rest;
+    let scale = Array2::from_diag(&inverse_root);
+    let dense = scale.dot(&inner).dot(&scale) * 0.5;
     let noise_inner = (&dense.diag() * &noise_variances(t)).sum();
-    let adjoint =
-        TaskAdjoint::Factored { rows, vectors, weights, rest, noise_inverse, noise_inner };
+    let adjoint = TaskAdjoint::Factored {
+        rows: std::sync::Arc::new(rows),
+        row_weights,
+        vectors,
+        weights,
+        rest,
+        inverse_root,
+        noise_inner,
+    };
     (adjoint, dense)
 }
 
