@@ -191,12 +191,12 @@ fn learn(
     };
     let free = model.layout().pack(&start);
     let count = -(model.n_observations() as f64);
-    let (outcome, free) = if joint {
+    let (outcome, free, gradient_norm) = if joint {
         drop(spectral);
         let mut objective = JointObjective::new(model, start.clone(), report);
         let outcome = minimise(&mut objective, &free, &outer_settings)?;
-        let free = outcome.point.clone();
-        (outcome, free)
+        let (free, gradient_norm) = (outcome.point.clone(), outcome.gradient_norm());
+        (outcome, free, gradient_norm)
     } else {
         let mut blocks = AlternatingBlocks::new(model, start.clone(), spectral, report)?;
         let n_outer = blocks.n_outer();
@@ -207,12 +207,21 @@ fn learn(
         let (outer, inner) = free.split_at(n_outer);
         let (outcome, inner) =
             alternate(&mut blocks, outer, inner, &outer_settings, &inner_settings)?;
-        let free = outcome.point.iter().copied().chain(inner).collect();
-        (outcome, free)
+        let gradient_norm = outcome.gradient_norm().max(inner.gradient_norm);
+        let free = outcome.point.iter().copied().chain(inner.point).collect();
+        (outcome, free, gradient_norm)
+    };
+    // The outer optimum is half of the story: B and Sigma must have reached theirs.
+    let mut outcome = outcome;
+    outcome.stop = match outcome.stop {
+        Stop::Converged | Stop::NothingFree if gradient_norm > settings.gradient_tolerance => {
+            Stop::Stalled
+        }
+        Stop::NothingFree => Stop::Converged,
+        other => other,
     };
     let mut natural = start;
     model.layout().unpack_into(&free, &mut natural);
-    let gradient_norm = outcome.gradient_norm();
     Ok(Learned { natural, log_posterior: outcome.value * count, gradient_norm, outcome })
 }
 

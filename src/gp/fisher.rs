@@ -261,7 +261,8 @@ pub fn correlation_standard_errors(
                 .filter(|(_, v)| **v > 1e-10 * largest)
                 .map(|(a, v)| a * a / v)
                 .sum();
-            out[[i, j]] = variance.sqrt();
+            // No variable between -1 and 1 has a larger one: nothing is known of this correlation.
+            out[[i, j]] = variance.sqrt().min(1.0);
             out[[j, i]] = out[[i, j]];
         }
     }
@@ -295,5 +296,6 @@ pub fn identifiability(factor: &KroneckerFactor) -> Option<f64> {
             1.0 - blocks.bs[e] * blocks.bs[e] / (blocks.bb[e] * blocks.ss[e])
         })
         .filter(|v| v.is_finite())
+        .map(|v| v.clamp(0.0, 1.0))
         .reduce(f64::min)
 }

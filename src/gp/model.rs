@@ -412,9 +412,14 @@ fn output_scales(data: &Dataset, scaled: bool) -> (Array1<f64>, f64) {
     let all_constant = columns.iter().all(|c| c.constant);
     let pooled = if all_constant {
         let largest = columns.iter().fold(0.0f64, |m, c| m.max(c.mean.abs()));
-        if largest > 0.0 { largest } else { 1.0 }
+        if largest > 0.0 { largest.clamp(1e-100, 1e100) } else { 1.0 }
     } else {
         pooled_scale(columns.iter().copied())
     };
-    (columns.iter().map(|c| if c.constant { pooled } else { c.scale }).collect(), pooled)
+    // What rounding leaves of a constant task is not signal beside tasks of a small scale.
+    let of = |c: &ColumnStatistics| match c.constant {
+        true => pooled.max(f64::EPSILON * c.mean.abs()).min(1e100),
+        false => c.scale,
+    };
+    (columns.iter().map(of).collect(), pooled)
 }

@@ -117,6 +117,21 @@ struct Variances {
     clipped: usize,
 }
 
+/// Refuses results that overflowed: inputs so far from the training rows that the kernel is not a
+/// finite number there.
+pub(super) fn finite<'a>(what: &str, values: impl IntoIterator<Item = &'a f64>) -> Result<()> {
+    match values.into_iter().find(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(value) => Err(Error::Numerical {
+            operation: "prediction".to_string(),
+            detail: format!(
+                "{what} hold {value}: the kernel overflows at the inputs, which lie too far from \
+                 the training rows"
+            ),
+        }),
+    }
+}
+
 impl Posterior {
     /// The posterior at natural values: one eigendecomposition. `memory_budget` in bytes bounds the
     /// tiles of predictions and the size of covariances.
@@ -218,7 +233,19 @@ impl Posterior {
                 std.slice_mut(s![start..end, ..]).assign(&tile.mapv(f64::sqrt));
             }
         }
+        finite("the means", &mean)?;
+        if let Some(std) = &std {
+            finite("the standard deviations", std)?;
+        }
         Ok(Prediction { mean, std, clipped_variances })
+    }
+
+    /// The first eigenvalue of K above the level of rounding.
+    fn first_eigenvalue(&self) -> usize {
+        let spectrum = self.factor.spectrum();
+        let largest = spectrum.values.last().copied().unwrap_or(0.0);
+        let level = spectrum.len() as f64 * f64::EPSILON * largest;
+        spectrum.values.iter().position(|&s| s > level).unwrap_or(spectrum.len())
     }
 
     /// The variances `c_j` of each direction at some rows, with cross-kernel k (m, n).
@@ -232,9 +259,7 @@ impl Posterior {
         let prior = gram::diagonal(self.model.kernel(), theta, rows);
         let mut q2 = linalg::matmul(k.view(), spectrum.vectors.view());
         q2.mapv_inplace(|v| v * v);
-        let largest = spectrum.values.last().copied().unwrap_or(0.0);
-        let level = spectrum.len() as f64 * f64::EPSILON * largest;
-        let first = spectrum.values.iter().position(|&s| s > level).unwrap_or(spectrum.len());
+        let first = self.first_eigenvalue();
         let small = q2.slice(s![.., ..first]).to_owned();
         let mut explained = q2.slice_move(s![.., first..]);
         explained /= &spectrum.values.slice(s![first..]);
@@ -272,6 +297,7 @@ impl Posterior {
         for (i, mut matrix) in out.axis_iter_mut(Axis(0)).enumerate() {
             matrix.assign(&self.block(&primal, &variances, i, &tasks, &tasks));
         }
+        finite("the covariances between tasks", &out)?;
         Ok(out)
     }
 
@@ -323,21 +349,38 @@ impl Posterior {
                 out.slice_mut(s![i, .., j, ..]).assign(&block);
             }
         }
+        finite("the joint covariance", &out)?;
         Ok(out)
     }
 
-    /// The covariance between rows of each stored direction, and of the rest: `d_j (K** - d_j Q
-    /// diag(1 / Lam_j) Q')`.
+    /// The covariance between rows of each stored direction, and of the rest: the sum that
+    /// [`Posterior::variances`] takes, for pairs of rows.
     pub(super) fn direction_covariances(
         &self,
         xs: ArrayView2<f64>,
     ) -> (Vec<Array2<f64>>, Option<Array2<f64>>) {
+        let spectrum = self.factor.spectrum();
         let theta = self.model.theta(&self.natural);
-        let prior = gram::gram(self.model.kernel(), theta, xs);
-        let q = linalg::matmul(self.cross(xs).view(), self.factor.spectrum().vectors.view());
+        let q = linalg::matmul(self.cross(xs).view(), spectrum.vectors.view());
+        let first = self.first_eigenvalue();
+        let small = q.slice(s![.., ..first]);
+        let explained =
+            &q.slice(s![.., first..]) / &spectrum.values.slice(s![first..]).mapv(f64::sqrt);
+        let mut unexplained = gram::gram(self.model.kernel(), theta, xs);
+        unexplained -= &linalg::matmul(explained.view(), explained.t());
+        // Rows that the training rows explain to rounding have nothing left to share.
+        for i in 0..xs.nrows() {
+            if unexplained[[i, i]] <= 0.0 {
+                unexplained.row_mut(i).fill(0.0);
+                unexplained.column_mut(i).fill(0.0);
+            }
+        }
         let one = |shift: f64, inverse: ArrayView1<f64>| {
-            let explained = linalg::matmul((&q * &inverse).view(), q.t());
-            (&prior - &(explained * shift)) * shift
+            let kept = &explained * &inverse.slice(s![first..]);
+            let mut sum = linalg::matmul(kept.view(), explained.t()) + &unexplained;
+            let direct = &small * &(&inverse.slice(s![..first]) * shift);
+            sum -= &linalg::matmul(direct.view(), small.t());
+            sum * shift
         };
         let (inverse, inverse_rest) = self.factor.inverse_shifts();
         let shifts = self.factor.congruence().shifts();

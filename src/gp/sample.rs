@@ -58,6 +58,7 @@ impl Posterior {
             }
             draw.assign(&one);
         }
+        super::posterior::finite("the draws", &out)?;
         Ok(out)
     }
 }

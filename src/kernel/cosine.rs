@@ -47,6 +47,6 @@ fn bind(spec: &Spec, inputs: &Inputs) -> Result<Box<dyn BoundKernel>> {
         return Err(one_column("Cosine", inputs.len()));
     }
     let unit = inputs.pooled();
-    let period = ParamSpec::new("period", &[], vec![2.0 * unit], Transform::POSITIVE);
+    let period = ParamSpec::new("period", &[], vec![2.0 * unit], Transform::DIVISOR);
     pairwise::bind(spec, inputs, vec![period.with_unit(vec![unit])], &[], Function)
 }

@@ -68,9 +68,12 @@ impl Inputs {
         self.columns.is_empty()
     }
 
-    /// One scale for each column; 1 where a column is constant.
+    /// One scale for each column; for a constant one 1, or so much that its rounding is nothing
+    /// beside it.
     pub fn scales(&self) -> Vec<f64> {
-        self.statistics.iter().map(|s| if s.constant { 1.0 } else { s.scale }).collect()
+        let of_constant = |mean: f64| (1e8 * f64::EPSILON * mean.abs()).max(1.0);
+        let of = |s: &ColumnStatistics| if s.constant { of_constant(s.mean) } else { s.scale };
+        self.statistics.iter().map(of).collect()
     }
 
     /// One scale for all columns together: the root mean square of theirs.

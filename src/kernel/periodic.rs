@@ -76,8 +76,8 @@ fn bind(spec: &Spec, inputs: &Inputs) -> Result<Box<dyn BoundKernel>> {
     let unit = inputs.pooled();
     let prior = Prior::LogNormal { median: 1.0, log_std: 1.5 };
     let params = vec![
-        ParamSpec::new("lengthscale", &[], vec![1.0], Transform::POSITIVE).with_prior(prior),
-        ParamSpec::new("period", &[], vec![unit], Transform::POSITIVE).with_unit(vec![unit]),
+        ParamSpec::new("lengthscale", &[], vec![1.0], Transform::DIVISOR).with_prior(prior),
+        ParamSpec::new("period", &[], vec![unit], Transform::DIVISOR).with_unit(vec![unit]),
     ];
     pairwise::bind(spec, inputs, params, &[], Function)
 }

@@ -46,7 +46,7 @@ struct Profile;
 impl Radial for Profile {
     fn params(&self) -> Vec<ParamSpec> {
         let prior = Prior::LogNormal { median: 1.0, log_std: 2.0 };
-        vec![ParamSpec::new("alpha", &[], vec![1.0], Transform::POSITIVE).with_prior(prior)]
+        vec![ParamSpec::new("alpha", &[], vec![1.0], Transform::DIVISOR).with_prior(prior)]
     }
 
     fn value(&self, r2: f64, own: &[f64]) -> f64 {

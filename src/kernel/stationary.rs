@@ -102,7 +102,7 @@ pub(super) fn lengthscale(spec: &Spec, inputs: &Inputs) -> Result<ParamSpec> {
     let median = (varying.max(1) as f64).sqrt();
     let init = unit.iter().map(|u| u * median).collect();
     let shape: &[usize] = if ard { &[inputs.len()] } else { &[] };
-    ParamSpec::new("lengthscale", shape, init, Transform::POSITIVE)
+    ParamSpec::new("lengthscale", shape, init, Transform::DIVISOR)
         .with_unit(unit)
         .with_prior(Prior::LogNormal { median, log_std: 1.5 })
         .from_spec(spec)

@@ -6,7 +6,7 @@
 //! optimum is needed (Golub & Pereyra 1973 call it variable projection).
 
 use super::lbfgs::{LbfgsSettings, minimise};
-use super::objective::{Objective, Outcome, Scoring};
+use super::objective::{Objective, Outcome, Scoring, max_norm};
 use super::scoring::{ScoringSettings, score};
 use crate::error::Result;
 
@@ -76,7 +76,17 @@ struct Profiled<'a> {
     inner: Vec<f64>,
     best: f64,
     /// Inner optimum of each outer point evaluated, in order.
-    optima: Vec<(Vec<f64>, Vec<f64>)>,
+    optima: Vec<(Vec<f64>, Inner)>,
+}
+
+/// The inner point that belongs to an outer one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inner {
+    /// The point.
+    pub point: Vec<f64>,
+    /// Largest magnitude of the inner gradient's entries there: above the inner tolerance where the
+    /// inner problem was not solved to it.
+    pub gradient_norm: f64,
 }
 
 impl Objective for Profiled<'_> {
@@ -90,7 +100,8 @@ impl Objective for Profiled<'_> {
             self.best = value;
             self.inner.clone_from(&optimum.point);
         }
-        self.optima.push((outer.to_vec(), optimum.point));
+        let gradient_norm = max_norm(&optimum.gradient);
+        self.optima.push((outer.to_vec(), Inner { point: optimum.point, gradient_norm }));
         Ok((value, gradient))
     }
 }
@@ -124,7 +135,7 @@ pub fn alternate(
     inner: &[f64],
     outer_settings: &LbfgsSettings,
     inner_settings: &ScoringSettings,
-) -> Result<(Outcome, Vec<f64>)> {
+) -> Result<(Outcome, Inner)> {
     let mut profiled = Profiled {
         blocks,
         settings: inner_settings,
@@ -134,6 +145,7 @@ pub fn alternate(
     };
     let outcome = minimise(&mut profiled, outer, outer_settings)?;
     let found = profiled.optima.into_iter().rev().find(|(point, _)| *point == outcome.point);
-    let inner = found.map_or_else(|| inner.to_vec(), |(_, optimum)| optimum);
+    let unknown = || Inner { point: inner.to_vec(), gradient_norm: f64::INFINITY };
+    let inner = found.map_or_else(unknown, |(_, optimum)| optimum);
     Ok((outcome, inner))
 }

@@ -42,6 +42,8 @@ impl Default for LbfgsSettings {
 
 /// Curvature of the bowl that replaces the objective where it cannot be evaluated.
 const BOWL: f64 = 10.0;
+/// Calls without a better point that end a run.
+const PATIENCE: usize = 200;
 /// Runs from the best point with an empty history, at most.
 const RUNS: usize = 6;
 /// A run that gains less than this is the last.
@@ -56,11 +58,19 @@ struct Evaluator<'a> {
     scale: f64,
     trace: Vec<TracePoint>,
     fatal: Option<Error>,
+    /// Calls since the best point was found.
+    idle: usize,
 }
 
 impl Evaluator<'_> {
     /// Value and gradient, remembered for the call that follows at the same point.
     fn at(&mut self, point: &[f64]) -> Result<(f64, Vec<f64>), argmin::core::Error> {
+        // The line search has no limit of its own, and can go round for ever where rounding hides
+        // the descent.
+        self.idle += 1;
+        if self.idle > PATIENCE {
+            return Err(stopped());
+        }
         if self.last.0 == point {
             return Ok((self.last.1, self.last.2.clone()));
         }
@@ -76,16 +86,14 @@ impl Evaluator<'_> {
                     self.trace.push(TracePoint { evaluation: self.trace.len() + 1, value });
                     if value < self.best.1 {
                         self.best = (point.to_vec(), value, gradient.clone());
+                        self.idle = 0;
                     }
                     (value, gradient)
                 }
                 Err(error) if recoverable(&error) => self.bowl(point),
                 Err(error) => {
                     self.fatal = Some(error);
-                    return Err(argmin::core::ArgminError::ImpossibleError {
-                        text: "stopped".to_string(),
-                    }
-                    .into());
+                    return Err(stopped());
                 }
             }
         };
@@ -103,6 +111,11 @@ impl Evaluator<'_> {
         let value = self.best.1 + 1.0 + 0.5 * BOWL * squares;
         (value, away.iter().map(|a| BOWL * a).collect())
     }
+}
+
+/// Ends a run of argmin.
+fn stopped() -> argmin::core::Error {
+    argmin::core::ArgminError::ImpossibleError { text: "stopped".to_string() }.into()
 }
 
 /// The first step of L-BFGS is the gradient itself: the objective is scaled so that this moves no
@@ -170,6 +183,7 @@ pub fn minimise(
         scale: 1.0,
         trace,
         fatal: None,
+        idle: 0,
     });
     let mut iterations = 0;
     let mut stop = if start.is_empty() { Stop::NothingFree } else { Stop::Stalled };
@@ -192,7 +206,10 @@ pub fn minimise(
         } else {
             1.0
         };
-        evaluator.borrow_mut().scale = scale;
+        {
+            let mut e = evaluator.borrow_mut();
+            (e.scale, e.idle) = (scale, 0);
+        }
         // The Euclidean norm bounds the largest entry from above.
         let solver = LBFGS::new(MoreThuenteLineSearch::new(), settings.memory)
             .with_tolerance_grad(settings.gradient_tolerance * scale)

@@ -8,7 +8,7 @@ mod objective;
 mod observer;
 mod scoring;
 
-pub use alternating::{Blocks, alternate};
+pub use alternating::{Blocks, Inner, alternate};
 pub use lbfgs::{LbfgsSettings, minimise};
 pub use objective::{Objective, Outcome, Scoring, Stop, TracePoint};
 pub use observer::{Observer, Progress};

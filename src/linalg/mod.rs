@@ -79,7 +79,14 @@ pub fn eigh(a: Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
         0 => Ok((Array1::zeros(0), a)),
         1 => Ok((Array1::from_elem(1, a[[0, 0]]), Array2::ones((1, 1)))),
         _ => {
-            let result = backend::eigh(a);
+            // Squares of the entries must neither overflow nor vanish.
+            let size = a.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+            let unusual = size > 0.0 && !(1e-100..=1e100).contains(&size);
+            let result = if unusual {
+                backend::eigh(a / size).map(|(values, vectors)| (values * size, vectors))
+            } else {
+                backend::eigh(a)
+            };
             clear_vector_state();
             result
         }

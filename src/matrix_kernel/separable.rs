@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::kernel::{BoundKernel, Inputs, Kernel};
 use crate::task::{BoundTask, Task, TaskScales};
 
+/// Mean variances of a kernel at the inputs that leave room for their squares.
+const VARIANCES: std::ops::RangeInclusive<f64> = 1e-100..=1e100;
+
 /// A scalar kernel times a task covariance: `Cov(f_t(x), f_s(z)) = k(x, z) B[t, s]`, the intrinsic
 /// coregionalization model (Goovaerts 1997, sec. 4.2; Alvarez, Rosasco & Lawrence 2012, sec. 4.2).
 ///
@@ -58,7 +61,7 @@ impl Separable {
     ///
     /// # Errors
     /// What the kernel or the task covariance refuses; [`Error::InvalidValue`] where the kernel's
-    /// diagonal on x is not positive and finite.
+    /// mean diagonal on x is not between 1e-100 and 1e100.
     pub fn bind(
         &self,
         x: ArrayView2<f64>,
@@ -72,11 +75,11 @@ impl Separable {
         let mut diagonal = Array1::zeros(x.nrows());
         kernel.diag(&theta, x, diagonal.view_mut());
         let mean = diagonal.sum() / diagonal.len() as f64;
-        if !(mean > 0.0 && mean.is_finite()) {
+        if !VARIANCES.contains(&mean) {
             return Err(Error::InvalidValue {
                 argument: format!("kernel {}", self.kernel),
                 found: format!("a mean variance of {mean:e} at the inputs"),
-                expected: "a positive finite variance: scale the columns".to_string(),
+                expected: "a variance between 1e-100 and 1e100: scale the columns".to_string(),
             });
         }
         let scales = TaskScales { std, pooled, amplitude: mean.sqrt() };

@@ -134,7 +134,7 @@ impl TaskAdjoint {
                 c *= &weights.view().insert_axis(Axis(1));
                 out -= &linalg::matmul(vectors.view(), c.view());
                 out.scaled_add(-rest, &m);
-                out * &root * 0.5
+                out * root * 0.5
             }
         }
     }

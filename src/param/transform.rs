@@ -29,6 +29,9 @@ impl Transform {
     /// Positive numbers, without a floor.
     pub const POSITIVE: Transform = Transform::Positive { floor: 0.0 };
 
+    /// Numbers that divide: positive, and not zero even where they are held.
+    pub const DIVISOR: Transform = Transform::Positive { floor: 1e-300 };
+
     /// The constrained ratio of an unconstrained value.
     pub fn value(self, u: f64) -> f64 {
         match self {
@@ -79,7 +82,7 @@ impl Transform {
             && match self {
                 Transform::Identity => true,
                 Transform::Positive { floor } if learned => v > floor,
-                Transform::Positive { .. } => v >= 0.0,
+                Transform::Positive { floor } => v > 0.0 || (v == 0.0 && floor == 0.0),
                 Transform::Interval { low, high } if learned => v > low && v < high,
                 Transform::Interval { low, high } => v >= low && v <= high,
             }

@@ -275,7 +275,7 @@ fn each_column_has_a_lengthscale_up_to_thirty() {
     let scale = |j: usize| ColumnStatistics::of(x.column(j)).scale;
     let expected = [scale(0), scale(1), 1.0].map(|s| s * 2f64.sqrt());
     assert_close(&Array1::from(theta), &Array1::from(expected.to_vec()), 1e-14);
-    assert_eq!(kernel.params()[0].transform[0], Transform::POSITIVE);
+    assert_eq!(kernel.params()[0].transform[0], Transform::DIVISOR);
 }
 
 fn refusal(kernel: &Kernel, x: ArrayView2<f64>) -> Error {

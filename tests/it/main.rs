@@ -3,9 +3,13 @@
 
 mod common;
 mod engine;
+mod hostile;
+mod hostile_properties;
+mod hostile_refusals;
 mod jura;
 mod kernels;
 mod layering;
+mod learning;
 mod reference;
 mod standard_errors;
 mod support;

@@ -1,10 +1,16 @@
-//! Shared by the conformance tests: accurate differences, mixed data, registries as lists.
+//! Shared by the conformance tests: accurate differences, mixed data, registries as lists, and what
+//! every fitted model must satisfy.
 
-use coregion::kernel::{self, Kernel};
+use coregion::estimator::Warning;
+use coregion::gp::JointObjective;
+use coregion::gram;
+use coregion::kernel;
+use coregion::learn::{Objective, Stop};
 use coregion::linalg;
 use coregion::param::{Layout, ParamSpec};
-use coregion::task::{self, Task};
-use ndarray::{Array2, ArrayView2};
+use coregion::prelude::*;
+use coregion::task;
+use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::common::normal;
 
@@ -106,4 +112,128 @@ pub(crate) fn kernels() -> Vec<Kernel> {
 /// Every example of every registered task covariance.
 pub(crate) fn tasks(n_tasks: usize) -> Vec<Task> {
     task::registry().iter().flat_map(|entry| (entry.examples)(n_tasks)).collect()
+}
+
+/// Names of the warnings of a fit, in order.
+pub(crate) fn warnings(gp: &FittedMultiTaskGp) -> Vec<String> {
+    let name = |w: &Warning| format!("{w:?}").split([' ', '{']).next().unwrap().to_string();
+    gp.report().warnings.iter().map(name).collect()
+}
+
+/// Largest entry of the gradient of the log posterior density per observation, over every free
+/// value of the fitted model: B and Sigma included, whichever way they were learned.
+pub(crate) fn gradient_norm(gp: &FittedMultiTaskGp) -> f64 {
+    let (model, natural) = (gp.posterior().model(), gp.posterior().natural());
+    let free = model.layout().pack(natural);
+    let mut objective = JointObjective::new(model, natural.to_vec(), |_| Ok(()));
+    let (_, gradient) = objective.evaluate(&free).unwrap();
+    gradient.iter().fold(0.0f64, |m, g| m.max(g.abs()))
+}
+
+#[track_caller]
+fn assert_finite<'a>(what: &str, values: impl IntoIterator<Item = &'a f64>) {
+    for v in values {
+        assert!(v.is_finite(), "{what} holds {v}");
+    }
+}
+
+/// Asserts that nothing a fitted model says is NaN or infinite, and that its answers agree with each
+/// other: at its training rows, between them and far away.
+#[track_caller]
+pub(crate) fn assert_healthy(gp: &FittedMultiTaskGp) {
+    answers(gp).unwrap();
+}
+
+/// The same where answers may be refused: the first refusal.
+pub(crate) fn answers(gp: &FittedMultiTaskGp) -> Result<()> {
+    let x = gp.posterior().model().x().to_owned();
+    let far = x.row(0).mapv(|v| (3.0 * v + 1.0).clamp(f64::MIN, f64::MAX));
+    let mut xs = x.select(Axis(0), &(0..x.nrows().min(6)).collect::<Vec<_>>());
+    xs.push_row(far.view()).unwrap();
+    let (m, t) = (xs.nrows(), gp.task_names().len());
+    assert!(gp.log_marginal_likelihood().is_finite());
+    for (path, values) in gp.parameters() {
+        assert_finite(&path, &values);
+    }
+    let latent = gp.predict(xs.view(), Uncertainty::Std)?;
+    let observed = gp.predict(xs.view(), Uncertainty::Observation)?;
+    let (std, total) = (latent.std()?, observed.std()?);
+    assert_finite("mean", &latent.mean);
+    assert_finite("std", std);
+    assert_finite("std of observations", total);
+    assert!(std.iter().all(|v| *v >= 0.0) && total.iter().all(|v| *v > 0.0));
+    assert_eq!(latent.mean, observed.mean);
+    let blocks = gp.predict_task_covariances(xs.view())?;
+    let joint = gp.predict_covariance(xs.view(), false)?;
+    let noisy = gp.predict_covariance(xs.view(), true)?;
+    assert_finite("covariances", joint.iter().chain(&noisy));
+    let (b, sigma) = (gp.task_covariance(), gp.noise_covariance());
+    assert_covariance(b.view(), "B");
+    assert_covariance(sigma.view(), "Sigma");
+    let model = gp.posterior().model();
+    let theta = model.theta(gp.posterior().natural());
+    let prior = gram::diagonal(model.kernel(), theta, xs.view());
+    // Noise given that vanishes beside the signal by rounding leaves differences of nothing.
+    let largest = prior.iter().fold(0.0f64, |a, v| a.max(*v));
+    let pairs = sigma.diag().to_owned() / b.diag() / largest;
+    let resolved = pairs.iter().all(|share| *share > 1e-13);
+    for i in 0..if resolved { m } else { 0 } {
+        for (a, variance) in sigma.diag().iter().enumerate() {
+            let (of_latent, of_data) = (std[[i, a]].powi(2), total[[i, a]].powi(2));
+            // Differences of nearly equal numbers: rounding is measured against the prior variance.
+            let size = 1e-7 * (of_data + prior[i] * b[[a, a]]);
+            assert!((of_data - of_latent - variance).abs() <= size);
+            assert!((blocks[[i, a, a]] - of_latent).abs() <= size);
+            assert!((joint[[i, a, i, a]] - of_latent).abs() <= size);
+            assert!((noisy[[i, a, i, a]] - of_data).abs() <= size);
+        }
+    }
+    let draws = gp.sample(xs.view(), 2, true, 1)?;
+    assert_finite("draws", &draws);
+    let mut given = latent.mean.clone();
+    given.column_mut(t - 1).fill(f64::NAN);
+    let conditioned = gp.predict_given(xs.view(), given.view(), Uncertainty::Std)?;
+    assert_finite("conditioned", conditioned.mean.iter().chain(&conditioned.std()?));
+    let correlation = gp.task_correlation();
+    assert!(correlation.iter().all(|v| (-1.0..=1.0).contains(v)));
+    if let Some(errors) = gp.task_correlation_std_error() {
+        assert_finite("standard errors", errors);
+        assert!(errors.iter().all(|v| *v >= 0.0));
+    }
+    let (value, gradient) = gp.log_marginal_likelihood_at(&[])?;
+    assert!((value - gp.log_marginal_likelihood()).abs() <= 1e-9 * value.abs().max(1.0));
+    for (path, values) in &gradient {
+        assert_finite(path, values);
+    }
+    assert_report(gp);
+    let text = gp.to_string();
+    assert!(text.split_whitespace().all(|word| word != "inf" && !word.contains("NaN")), "{text}");
+    Ok(())
+}
+
+/// Asserts that the report of a fit is finite and true.
+#[track_caller]
+fn assert_report(gp: &FittedMultiTaskGp) {
+    let report = gp.report();
+    assert!(report.gradient_norm.is_finite() && report.gradient_norm >= 0.0);
+    assert_eq!(report.converged, !warnings(gp).contains(&"NotConverged".to_string()));
+    assert_eq!(report.evaluations, report.trace.len());
+    assert_finite("trace", report.trace.iter().map(|p| &p.value));
+    assert_finite("restarts", report.restarts.iter().map(|r| &r.log_posterior));
+    assert_finite("identifiability", &report.identifiability);
+    assert!(report.identifiability.is_none_or(|share| (0.0..=1.0).contains(&share)));
+    assert!(report.solve.exact && report.solve.jitter == 0.0);
+    assert!(report.eigendecompositions > report.restarts.len());
+    if report.optimizer == "none" {
+        assert_eq!((report.stop, report.restarts.len()), (Stop::NothingFree, 0));
+        return;
+    }
+    let best = report.restarts.iter().map(|r| r.log_posterior).fold(f64::NEG_INFINITY, f64::max);
+    let traced = report.trace.iter().map(|p| p.value).fold(f64::NEG_INFINITY, f64::max);
+    assert!((best - traced).abs() <= 1e-9 * best.abs().max(1.0), "{best} {traced}");
+    if report.converged {
+        // What is said of the kernel parameters holds for B and Sigma too.
+        let norm = gradient_norm(gp);
+        assert!(norm <= 1.1e-5, "converged with a gradient of {norm:e}");
+    }
 }
