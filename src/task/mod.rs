@@ -15,7 +15,7 @@ mod scales;
 
 use std::fmt;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 pub use diagonal::Diagonal;
@@ -186,9 +186,9 @@ pub(crate) const LIFT: f64 = 0.1;
 
 /// The matrix in a slice of row-major values.
 fn as_matrix(values: &[f64], rows: usize, columns: usize) -> ArrayView2<'_, f64> {
-    // The slices come from layouts of the same shapes; an empty view would show as a shape error.
+    // The slices come from layouts of the same shapes; another length would show in the next product.
     ArrayView2::from_shape((rows, columns), values)
-        .unwrap_or_else(|_| ArrayView2::from_shape((0, 0), &[]).unwrap_or_else(|_| unreachable!()))
+        .unwrap_or_else(|_| ArrayView1::from(values).insert_axis(Axis(1)))
 }
 
 /// Tasks up to which a covariance of T (T + 1) / 2 parameters is learned.
