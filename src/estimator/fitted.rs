@@ -6,7 +6,7 @@ use ndarray::{Array2, Array3, Array4, ArrayD, ArrayView2};
 
 use super::report::FitReport;
 use crate::data::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gp::{Posterior, Prediction, Uncertainty};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
@@ -230,7 +230,7 @@ impl FittedMultiTaskGp {
     /// # Errors
     /// [`crate::Error::UnknownName`], [`crate::Error::Shape`], [`crate::Error::InvalidValue`] for
     /// values that do not fit; [`crate::Error::NotPositive`] where a covariance is not positive
-    /// definite there.
+    /// definite there; [`crate::Error::Numerical`] where value or gradient overflow.
     pub fn log_marginal_likelihood_at(
         &self,
         parameters: &[(&str, ArrayD<f64>)],
@@ -241,6 +241,12 @@ impl FittedMultiTaskGp {
             model.layout().set(path, values, &mut natural)?;
         }
         let (value, gradient) = model.log_likelihood(&natural)?;
+        if !gradient.iter().chain([&value]).all(|v| v.is_finite()) {
+            return Err(Error::Numerical {
+                operation: "the log marginal likelihood".to_string(),
+                detail: format!("it is {value:e}, or its gradient overflows"),
+            });
+        }
         let entries = model.layout().entries().iter();
         Ok((value, entries.map(|e| (e.path.clone(), e.array(&gradient))).collect()))
     }

@@ -417,9 +417,8 @@ fn output_scales(data: &Dataset, scaled: bool) -> (Array1<f64>, f64) {
         pooled_scale(columns.iter().copied())
     };
     // What rounding leaves of a constant task is not signal beside tasks of a small scale.
-    let of = |c: &ColumnStatistics| match c.constant {
-        true => pooled.max(f64::EPSILON * c.mean.abs()).min(1e100),
-        false => c.scale,
-    };
-    (columns.iter().map(of).collect(), pooled)
+    let constant = columns.iter().filter(|c| c.constant);
+    let rounding = constant.fold(0.0f64, |m, c| m.max(f64::EPSILON * c.mean.abs()));
+    let pooled = pooled.max(rounding.min(1e100));
+    (columns.iter().map(|c| if c.constant { pooled } else { c.scale }).collect(), pooled)
 }

@@ -16,7 +16,7 @@ impl Radial for Profile {
         let r = (3.0 * r2).sqrt();
         // Far apart the polynomial may be infinite: the exponential wins.
         let decay = (-r).exp();
-        if decay > 0.0 { (1.0 + r) * decay } else { 0.0 }
+        if decay == 0.0 { 0.0 } else { (1.0 + r) * decay }
     }
 
     fn slope(&self, r2: f64, _: &[f64]) -> f64 {

@@ -16,12 +16,12 @@ impl Radial for Profile {
         let r = (5.0 * r2).sqrt();
         // Far apart the polynomial may be infinite: the exponential wins.
         let decay = (-r).exp();
-        if decay > 0.0 { (1.0 + r + 5.0 / 3.0 * r2) * decay } else { 0.0 }
+        if decay == 0.0 { 0.0 } else { (1.0 + r + 5.0 / 3.0 * r2) * decay }
     }
 
     fn slope(&self, r2: f64, _: &[f64]) -> f64 {
         let r = (5.0 * r2).sqrt();
         let decay = (-r).exp();
-        if decay > 0.0 { -5.0 / 6.0 * (1.0 + r) * decay } else { 0.0 }
+        if decay == 0.0 { 0.0 } else { -5.0 / 6.0 * (1.0 + r) * decay }
     }
 }

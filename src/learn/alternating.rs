@@ -42,7 +42,7 @@ use crate::error::Result;
 /// }
 /// let (lbfgs, scoring) = (LbfgsSettings::default(), ScoringSettings::default());
 /// let (outer, b) = alternate(&mut Both(Inner(0.0)), &[-3.0], &[5.0], &lbfgs, &scoring)?;
-/// assert!((outer.point[0] - 1.0).abs() < 1e-4 && (b[0] - outer.point[0]).abs() < 1e-5);
+/// assert!((outer.point[0] - 1.0).abs() < 1e-4 && (b.point[0] - outer.point[0]).abs() < 1e-5);
 /// # Ok::<(), coregion::Error>(())
 /// ```
 pub trait Blocks {
@@ -79,7 +79,7 @@ struct Profiled<'a> {
     optima: Vec<(Vec<f64>, Inner)>,
 }
 
-/// The inner point that belongs to an outer one.
+/// The inner point that belongs to an outer one; see [`alternate`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inner {
     /// The point.
@@ -123,7 +123,7 @@ impl Objective for Profiled<'_> {
 /// let mut blocks = coregion::gp::AlternatingBlocks::new(model, start, spectral, |_| Ok(()))?;
 /// let (lbfgs, scoring) = (LbfgsSettings::default(), ScoringSettings::default());
 /// let (outcome, inner) = alternate(&mut blocks, kernel, tasks, &lbfgs, &scoring)?;
-/// assert!(outcome.gradient_norm() < 1e-5 && inner.len() == tasks.len());
+/// assert!(outcome.gradient_norm() < 1e-5 && inner.point.len() == tasks.len());
 /// # Ok::<(), coregion::Error>(())
 /// ```
 ///
