@@ -55,11 +55,12 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         task: settings.task_or_default(data.n_tasks()),
     };
     let mut model = Model::new(data, &term, &settings.noise, &settings.mean, settings.scaling)?;
-    for path in &settings.fixed {
-        model.layout_mut().fix(path)?;
-    }
+    // Ties first: what is held is held with all that is tied to it, in whatever order it was said.
     for (path, other) in &settings.ties {
         model.layout_mut().tie(path, other)?;
+    }
+    for path in &settings.fixed {
+        model.layout_mut().fix(path)?;
     }
     let initial = model.layout().initial();
     let one_row = data.n_rows() == 1;
@@ -71,11 +72,11 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         _ if one_row || model.layout().n_free() == 0 => ("none", Vec::new()),
         chosen => {
             let joint = chosen == Optimizer::Joint;
-            let results: Result<Vec<Learned>> = (0..=settings.n_restarts)
+            let results: Vec<Result<Learned>> = (0..=settings.n_restarts)
                 .into_par_iter()
                 .map(|restart| learn(settings, &model, &initial, restart, joint))
                 .collect();
-            (if joint { "joint" } else { "alternating" }, results?)
+            (if joint { "joint" } else { "alternating" }, usable(results)?)
         }
     };
     let summaries: Vec<RestartSummary> = starts.iter().map(summary).collect();
@@ -123,6 +124,20 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         warnings,
     };
     Ok(FittedMultiTaskGp::new(term, data, posterior, standard_errors, report))
+}
+
+/// The starts that ended somewhere. A random start at values where the model cannot be computed is
+/// left out; the first start's error, and a cancellation, are the fit's.
+fn usable(results: Vec<Result<Learned>>) -> Result<Vec<Learned>> {
+    let mut out = Vec::new();
+    for (restart, result) in results.into_iter().enumerate() {
+        match result {
+            Ok(learned) => out.push(learned),
+            Err(Error::Numerical { .. } | Error::NotPositive { .. }) if restart > 0 => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(out)
 }
 
 fn effective(optimizer: Optimizer, model: &Model) -> Optimizer {
@@ -273,7 +288,9 @@ fn parameter_warnings(
         }
     }
     let n_tasks = model.n_tasks();
-    if n_tasks > 1 && n_tasks <= RANK_UP_TO {
+    // Where every task is constant B is what rounding left of it, and has no rank.
+    let varies = data.y().columns().into_iter().any(|c| !ColumnStatistics::of(c).constant);
+    if varies && n_tasks > 1 && n_tasks <= RANK_UP_TO {
         let b = model.task_matrix(natural).to_dense(&noise);
         let standardised =
             &b / &model.scales().std / model.scales().std.view().insert_axis(Axis(1));

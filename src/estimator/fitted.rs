@@ -85,7 +85,9 @@ impl FittedMultiTaskGp {
     }
 
     /// Predictions at xs (m, d) where some tasks were measured there: `given` (m, T) with `NaN`
-    /// where wanted. See [`Posterior::predict_given`].
+    /// where wanted. Means are those of the wanted observations, which use what noises have in common;
+    /// with [`Uncertainty::Std`] standard deviations are of the latent functions, with
+    /// [`Uncertainty::Observation`] of the observations. See [`Posterior::predict_given`].
     ///
     /// ```
     /// # use coregion::prelude::*;

@@ -303,7 +303,8 @@ impl MultiTaskGp {
         self
     }
 
-    /// Further starts, their kernel parameters drawn around the first one; the best fit is kept.
+    /// Further starts, their kernel parameters drawn around the first one; the best fit is kept. As
+    /// many run at once as there are threads, each with memory of its own (about 5 n^2 doubles).
     ///
     /// ```
     /// # use coregion::prelude::*;
@@ -402,7 +403,7 @@ impl MultiTaskGp {
     }
 
     /// Fits each task alone, with the same kernel, mean and settings: what the tasks gain from each
-    /// other is the difference.
+    /// other is the difference. Holds and ties of kernel parameters are kept, others dropped.
     ///
     /// ```
     /// # use coregion::prelude::*;

@@ -33,6 +33,10 @@ impl SingleTaskGps {
             .into_par_iter()
             .map(|t| {
                 let mut one = settings.clone().task(Diagonal::new());
+                // What is held or tied between tasks has no place in a model of one.
+                let of_kernel = |path: &String| path.starts_with("terms[0].kernel.");
+                one.fixed.retain(of_kernel);
+                one.ties.retain(|(a, b)| of_kernel(a) && of_kernel(b));
                 one.noise = match &settings.noise {
                     Noise::Variances(v) => {
                         Noise::Variances(v.get(t).copied().into_iter().collect())

@@ -125,8 +125,8 @@ pub(super) fn finite<'a>(what: &str, values: impl IntoIterator<Item = &'a f64>) 
         Some(value) => Err(Error::Numerical {
             operation: "prediction".to_string(),
             detail: format!(
-                "{what} hold {value}: the kernel overflows at the inputs, which lie too far from \
-                 the training rows"
+                "{what} hold {value}: the inputs lie too far from the training rows, or what was \
+                 measured there is too large"
             ),
         }),
     }
@@ -479,6 +479,10 @@ impl Posterior {
                     }
                 }
             }
+        }
+        finite("the conditioned means", &out.mean)?;
+        if let Some(std) = &out.std {
+            finite("the conditioned standard deviations", std)?;
         }
         Ok(out)
     }

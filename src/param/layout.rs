@@ -305,7 +305,7 @@ impl Layout {
         Ok(entry.array(natural))
     }
 
-    /// Sets the array at a path of a natural vector.
+    /// Sets the array at a path of a natural vector, and what is tied to it.
     ///
     /// ```
     /// use coregion::param::{Layout, ParamSpec, Transform};
@@ -334,8 +334,14 @@ impl Layout {
         let mut spec = entry.spec.clone();
         spec.init = values.iter().copied().collect();
         spec.free.fill(false);
-        spec.check(path)?;
-        natural[entry.range.clone()].copy_from_slice(&spec.init);
+        spec.check(path.strip_suffix(&format!(".{}", spec.name)).unwrap_or(path))?;
+        for (place, value) in entry.range.clone().zip(&spec.init) {
+            natural[place] = *value;
+            if self.slot[place].is_some() {
+                let tied = (0..natural.len()).filter(|&i| self.slot[i] == self.slot[place]);
+                tied.for_each(|i| natural[i] = *value);
+            }
+        }
         Ok(())
     }
 

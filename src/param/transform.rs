@@ -92,6 +92,9 @@ impl Transform {
     pub fn range(self, unit: f64) -> String {
         match self {
             Transform::Identity => "a finite number".to_string(),
+            Transform::Positive { floor } if floor * unit < 1e-200 => {
+                "a finite number above 0".to_string()
+            }
             Transform::Positive { floor } => format!("a finite number above {:e}", floor * unit),
             Transform::Interval { low, high } => format!("a number between {low} and {high}"),
         }
