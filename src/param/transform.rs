@@ -75,7 +75,7 @@ impl Transform {
     /// use coregion::param::Transform;
     /// let positive = Transform::POSITIVE;
     /// assert!(positive.admits(0.0, false) && !positive.admits(0.0, true));
-    /// assert_eq!(positive.range(1.0), "a finite number above 0e0");
+    /// assert_eq!(positive.range(1.0), "a finite number above 0");
     /// ```
     pub fn admits(self, v: f64, learned: bool) -> bool {
         v.is_finite()
