@@ -3,6 +3,9 @@
 
 mod common;
 mod engine;
+mod equivalences;
+mod fits;
+mod gradients;
 mod hostile;
 mod hostile_properties;
 mod hostile_refusals;
