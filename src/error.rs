@@ -89,9 +89,7 @@ pub enum Error {
         advice: String,
     },
     /// A parameter has no value although nothing is to be learned.
-    #[error(
-        "{path} has no value, and the optimizer is `None`: give the value or let it be learned"
-    )]
+    #[error("{path} has no value, and nothing is learned here: give the value")]
     MissingValue {
         /// Path of the parameter.
         path: String,

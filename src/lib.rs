@@ -81,6 +81,7 @@ pub mod linalg;
 pub mod matrix_kernel;
 pub mod op;
 pub mod param;
+pub mod ridge;
 pub mod solve;
 pub mod spec;
 pub mod task;
@@ -101,12 +102,17 @@ pub use error::{Error, Result};
 pub mod prelude {
     pub use crate::data::Dataset;
     pub use crate::error::{Error, Result};
-    pub use crate::estimator::{FittedMultiTaskGp, MultiTaskGp, Optimizer, SingleTaskGps, Solver};
+    pub use crate::estimator::{
+        FittedMultiTaskGp, FittedMultiTaskKernelRidge, MultiTaskGp, MultiTaskKernelRidge,
+        Optimizer, SingleTaskGps, Solver,
+    };
     pub use crate::gp::{Mean, Prediction, Uncertainty};
     pub use crate::kernel::{
         Categorical, Constant, Cosine, Kernel, Linear, Matern12, Matern32, Matern52, Periodic,
         Polynomial, RationalQuadratic, Rbf, SpectralMixture,
     };
+    pub use crate::ridge::Criterion;
+    pub use crate::solve::{LeaveOut, LeftOut};
     pub use crate::task::{Diagonal, Fixed, FreeForm, LowRank, Noise, Task};
 }
 

@@ -66,7 +66,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     let one_row = data.n_rows() == 1;
     let (optimizer, mut starts) = match effective(settings.optimizer, &model) {
         Optimizer::None => {
-            require_values(&model)?;
+            model.layout().require_given()?;
             ("none", Vec::new())
         }
         _ if one_row || model.layout().n_free() == 0 => ("none", Vec::new()),
@@ -145,14 +145,6 @@ fn effective(optimizer: Optimizer, model: &Model) -> Optimizer {
         Optimizer::Auto if model.kernel_block().is_some() => Optimizer::Alternating,
         Optimizer::Auto => Optimizer::Joint,
         other => other,
-    }
-}
-
-/// Refuses values that are neither given nor learned.
-fn require_values(model: &Model) -> Result<()> {
-    match model.layout().entries().iter().find(|e| !e.spec.given && !e.range.is_empty()) {
-        Some(entry) => Err(Error::MissingValue { path: entry.path.clone() }),
-        None => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::gp::{Posterior, Prediction, Uncertainty};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
 use crate::op::{NoiseMatrix, TaskMatrix, correlation};
+use crate::solve::{LeaveOut, LeftOut};
 use crate::task::{Noise, Task};
 
 /// A multi-task Gaussian process with learned parameters: predicts, samples, and tells what it
@@ -185,6 +186,49 @@ impl FittedMultiTaskGp {
         seed: u64,
     ) -> Result<Array3<f64>> {
         self.posterior.sample(xs, n_samples, include_noise, seed)
+    }
+
+    /// What the model says of the training observations, each entry, row, task or group of rows from
+    /// all others, in closed form: predicted means, standard deviations of the observation, and log
+    /// densities. Parameters, scales and the mean are held at their values, which had seen what is
+    /// left out: for few rows and many parameters the answer is somewhat optimistic.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let rows = gp.leave_one_out(&LeaveOut::Row)?;
+    /// let entries = gp.leave_one_out(&LeaveOut::Entry)?; // the other task at the row is known
+    /// assert!(entries.std[[2, 0]] < rows.std[[2, 0]]);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Posterior::leave_out`].
+    pub fn leave_one_out(&self, by: &LeaveOut) -> Result<LeftOut> {
+        self.posterior.leave_out(by)
+    }
+
+    /// Covariances (n, T, T) between the observations of a row given all other rows.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let covariances = gp.leave_one_row_out_covariances()?;
+    /// let std = gp.leave_one_out(&LeaveOut::Row)?.std;
+    /// assert!((covariances[[3, 1, 1]].sqrt() - std[[3, 1]]).abs() < 1e-12);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Posterior::leave_out_row_covariances`].
+    pub fn leave_one_row_out_covariances(&self) -> Result<Array3<f64>> {
+        self.posterior.leave_out_row_covariances()
     }
 
     /// The posterior, for what this type does not show.

@@ -3,11 +3,15 @@
 mod display;
 mod fit;
 mod fitted;
+mod fitted_kernel_ridge;
+mod kernel_ridge;
 mod multi_task_gp;
 mod report;
 mod single_task;
 
 pub use fitted::FittedMultiTaskGp;
+pub use fitted_kernel_ridge::FittedMultiTaskKernelRidge;
+pub use kernel_ridge::MultiTaskKernelRidge;
 pub use multi_task_gp::{MultiTaskGp, Optimizer, Solver};
 pub use report::{FitReport, RestartSummary, Warning};
 pub use single_task::SingleTaskGps;

@@ -59,6 +59,11 @@ pub enum Warning {
     },
     /// One row tells nothing of the covariances: they are at their start values.
     OneRow,
+    /// The penalty chosen is the smallest or the largest there was.
+    PenaltyAtEnd {
+        /// The penalty.
+        alpha: f64,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -88,6 +93,9 @@ impl fmt::Display for Warning {
                 "not converged: largest gradient entry {} nats per observation ({stop:?})",
                 number(*gradient_norm)
             ),
+            Warning::PenaltyAtEnd { alpha } => {
+                write!(f, "the penalty {} is at an end of the grid: widen it", number(*alpha))
+            }
             Warning::OneRow => {
                 write!(
                     f,

@@ -4,6 +4,7 @@ mod fisher;
 mod fisher_factored;
 mod inner;
 mod joint;
+mod leave_out;
 mod mean;
 mod model;
 mod posterior;

@@ -182,6 +182,11 @@ impl Model {
         self.x.view()
     }
 
+    /// Outputs (n, T).
+    pub(super) fn y(&self) -> &Array2<f64> {
+        &self.y
+    }
+
     /// Number of rows n.
     pub fn n_rows(&self) -> usize {
         self.y.nrows()

@@ -145,6 +145,22 @@ impl NoiseRoot {
         }
     }
 
+    /// The root of Sigma times the square of `factor`.
+    pub(crate) fn scaled(&self, factor: f64) -> Self {
+        match self {
+            NoiseRoot::Diagonal(s) => NoiseRoot::Diagonal(s * factor),
+            NoiseRoot::Lower(l) => NoiseRoot::Lower(l * factor),
+        }
+    }
+
+    /// Diagonal of Sigma.
+    pub(crate) fn diagonal(&self) -> Array1<f64> {
+        match self {
+            NoiseRoot::Diagonal(s) => s.mapv(|v| v * v),
+            NoiseRoot::Lower(l) => l.mapv(|v| v * v).sum_axis(Axis(1)),
+        }
+    }
+
     /// Diagonal of `Sigma^-1`.
     pub(crate) fn inverse_diagonal(&self) -> Array1<f64> {
         match self {

@@ -69,6 +69,17 @@ impl Layout {
         &self.entries
     }
 
+    /// Refuses values that nobody gave.
+    ///
+    /// # Errors
+    /// [`Error::MissingValue`] with the path of the first parameter without a value.
+    pub fn require_given(&self) -> Result<()> {
+        match self.entries.iter().find(|e| !e.spec.given && !e.range.is_empty()) {
+            Some(entry) => Err(Error::MissingValue { path: entry.path.clone() }),
+            None => Ok(()),
+        }
+    }
+
     /// Number of natural values.
     pub fn n_natural(&self) -> usize {
         self.slot.len()

@@ -47,6 +47,9 @@ pub struct Congruence {
     /// Their shifts d (k), at least 0.
     pub(super) shifts: Array1<f64>,
     pub(super) rest: Option<Rest>,
+    /// How much of the noise covariance is part of B: what of every shift does not change where the
+    /// noise is scaled.
+    multiple: f64,
 }
 
 impl Congruence {
@@ -63,7 +66,33 @@ impl Congruence {
             {
                 Self::factored(factor.view(), *multiple, noise)
             }
-            _ => Self::dense(&task.to_dense(noise), noise),
+            _ => {
+                let mut dense = Self::dense(&task.to_dense(noise), noise)?;
+                dense.multiple = task.noise_multiple();
+                Ok(dense)
+            }
+        }
+    }
+
+    /// The congruence of the same B with `scale` times the noise; a part of B that is a multiple of
+    /// the noise grows with it. O(T k) operations.
+    ///
+    /// ```
+    /// use coregion::{op::{NoiseMatrix, TaskMatrix}, solve::Congruence};
+    /// use ndarray::array;
+    /// let b = TaskMatrix::Dense(array![[1.0, 0.5], [0.5, 2.0]]);
+    /// let at = |v| Congruence::new(&b, &NoiseMatrix::Diagonal(array![v, 3.0 * v]));
+    /// let (scaled, direct) = (at(1.0)?.scaled(0.1), at(0.1)?);
+    /// assert!((scaled.shifts() - direct.shifts()).iter().all(|v| v.abs() < 1e-12));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn scaled(&self, scale: f64) -> Self {
+        Congruence {
+            root: self.root.scaled(scale.sqrt()),
+            vectors: self.vectors.clone(),
+            shifts: self.shifts.mapv(|d| (d - self.multiple) / scale + self.multiple),
+            rest: self.rest,
+            multiple: self.multiple,
         }
     }
 
@@ -88,7 +117,13 @@ impl Congruence {
                 ),
             });
         }
-        Ok(Congruence { root, vectors, shifts: shifts.mapv(|d| d.max(0.0)), rest: None })
+        Ok(Congruence {
+            root,
+            vectors,
+            shifts: shifts.mapv(|d| d.max(0.0)),
+            rest: None,
+            multiple: 0.0,
+        })
     }
 
     /// The congruence of `F F' + c Sigma`, with the directions of F alone.
@@ -113,7 +148,8 @@ impl Congruence {
         let vectors = linalg::matmul(basis.view(), rotation.view());
         let count = factor.nrows() - vectors.ncols();
         let shifts = values.mapv(|v| v.max(0.0) + multiple);
-        Ok(Congruence { root, vectors, shifts, rest: Some(Rest { count, shift: multiple }) })
+        let rest = Some(Rest { count, shift: multiple });
+        Ok(Congruence { root, vectors, shifts, rest, multiple })
     }
 
     /// Number of tasks T.
@@ -162,6 +198,56 @@ impl Congruence {
             Some(_) => (noise_variances - &squares.sum_axis(Axis(1))).mapv(|v| v.max(0.0)),
         };
         (squares, remainder)
+    }
+
+    /// The squares of [`Congruence::dual_vectors`], and what remains of the diagonal of `Sigma^-1`:
+    /// with the precision q_j of each direction and q of the rest, that of a task is
+    /// `squares q + remainder q`.
+    pub(crate) fn precision_weights(&self) -> (Array2<f64>, Array1<f64>) {
+        let squares = self.dual_vectors().mapv(|v| v * v);
+        let remainder = match self.rest {
+            None => Array1::zeros(self.n_tasks()),
+            Some(_) => {
+                (self.root.inverse_diagonal() - squares.sum_axis(Axis(1))).mapv(|v| v.max(0.0))
+            }
+        };
+        (squares, remainder)
+    }
+
+    /// How much of the noise covariance is part of B.
+    pub(crate) fn multiple(&self) -> f64 {
+        self.multiple
+    }
+
+    /// Number of directions that are not stored.
+    pub(crate) fn n_rest(&self) -> usize {
+        self.rest.map_or(0, |r| r.count)
+    }
+
+    /// `1/2 log|Sigma|`.
+    pub(crate) fn half_log_det_noise(&self) -> f64 {
+        self.root.half_log_det()
+    }
+
+    /// Sigma.
+    pub(crate) fn noise(&self) -> Array2<f64> {
+        let root = self.root.color(Array2::eye(self.n_tasks()).view());
+        linalg::matmul(root.view(), root.t())
+    }
+
+    /// The diagonal of Sigma.
+    pub(crate) fn noise_variances(&self) -> Array1<f64> {
+        self.root.diagonal()
+    }
+
+    /// `L^-1 M` for data M (T, m), task by row.
+    pub(crate) fn whiten(&self, data: ArrayView2<f64>) -> Array2<f64> {
+        self.root.whiten(data)
+    }
+
+    /// `L^-T M` for duals M (T, m) in the whitened task space.
+    pub(crate) fn whiten_transpose(&self, duals: ArrayView2<f64>) -> Array2<f64> {
+        self.root.whiten_transpose(duals)
     }
 
     /// The shift of the directions that are not stored.

@@ -148,6 +148,23 @@ impl KroneckerFactor {
         &self.congruence
     }
 
+    /// `U' alpha L` (n, T): the solution in the eigenbasis of K and the whitened task space.
+    pub(crate) fn whitened_solution(&self) -> &Array2<f64> {
+        &self.solution
+    }
+
+    /// `sum(B o alpha' K alpha)`, the squared norm of the posterior mean in the space of `k B`.
+    pub(crate) fn signal_norm_squared(&self) -> f64 {
+        let s = &self.spectrum.values;
+        let stored = (&self.coefficients * &self.coefficients).dot(&self.congruence.shifts);
+        let mut norm = s.dot(&stored);
+        if let Some(rest) = self.congruence.rest {
+            let outside = self.congruence.complement(self.solution.view());
+            norm += rest.shift * s.dot(&row_squares(&outside));
+        }
+        norm
+    }
+
     /// `U' alpha` (n, T).
     pub fn rotated_dual(&self) -> Array2<f64> {
         self.congruence.root().unwhiten_dual_rows(self.solution.view())

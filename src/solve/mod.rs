@@ -2,12 +2,19 @@
 
 mod congruence;
 mod kronecker;
+mod leave_out;
+mod resolvent;
 mod spectrum;
 
 use ndarray::{Array2, ArrayView2};
 
 pub use congruence::Congruence;
 pub use kronecker::{FisherBlocks, KroneckerFactor};
+pub(crate) use leave_out::{
+    LN_TAU, fixed_effects, group_rows, leave_out, row_covariances, squares_times,
+};
+pub use leave_out::{LeaveOut, LeftOut, Precision, PrecisionDiagonals};
+pub(crate) use resolvent::{Combined, Resolvent};
 pub use spectrum::Spectrum;
 
 /// A number with the standard error of its estimate, 0 where it is exact.

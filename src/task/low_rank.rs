@@ -62,6 +62,23 @@ impl LowRank {
     pub fn plus_noise(rank: usize) -> Task {
         Task(Spec::new("LowRankPlusNoise").with("rank", Value::Count(rank)))
     }
+
+    /// B = W W' + c Sigma starting at the W (T, rank) and the multiple c given.
+    ///
+    /// ```
+    /// use coregion::task::LowRank;
+    /// let task = LowRank::plus_noise_starting_at(ndarray::array![[1.0], [2.0]].view(), 0.1);
+    /// assert!(task.to_string().ends_with("noise_multiple=0.1, rank=1)"));
+    /// ```
+    pub fn plus_noise_starting_at(w: ArrayView2<f64>, multiple: f64) -> Task {
+        let rows = w.rows().into_iter().map(|r| r.to_vec()).collect();
+        Task(
+            Spec::new("LowRankPlusNoise")
+                .with("rank", Value::Count(w.ncols()))
+                .with("W", Value::Matrix(rows))
+                .with("noise_multiple", Value::Number(multiple)),
+        )
+    }
 }
 
 /// The factor W of a low-rank covariance.

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::common::{array, assert_close, assert_near, bind, matrix, vector};
 
-fn load(name: &str) -> Json {
+pub(crate) fn load(name: &str) -> Json {
     let path = format!("{}/tests/reference/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -22,7 +22,7 @@ fn lengthscale(json: &Json) -> Value {
     }
 }
 
-fn kernel(json: &Json) -> Kernel {
+pub(crate) fn kernel(json: &Json) -> Kernel {
     let kind = json["type"].as_str().unwrap();
     let parts = |key: &str| json[key].as_array().unwrap().iter().map(kernel);
     match kind {

@@ -1,7 +1,8 @@
 //! The slow and obvious way: the whole nT x nT covariance, ordered by row then task as the crate's
 //! conventions say, with elimination written out.
 
-use ndarray::{Array1, Array2, ArrayView2};
+use coregion::solve::LeaveOut;
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 /// `K (x) B + I (x) Sigma` with entry `[i T + t, j T + s]`.
 pub fn covariance(
@@ -51,7 +52,7 @@ pub fn solve(l: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
 /// Log density of `vec(Y)` under a zero-mean Gaussian.
 pub fn log_density(c: &Array2<f64>, y: ArrayView2<f64>) -> f64 {
     let l = cholesky(c);
-    let v = Array1::from_iter(y.iter().copied()).insert_axis(ndarray::Axis(1));
+    let v = Array1::from_iter(y.iter().copied()).insert_axis(Axis(1));
     let quadratic: f64 = (&v * &solve(&l, &v)).sum();
     let log_det: f64 = 2.0 * l.diag().iter().map(|d| d.ln()).sum::<f64>();
     -0.5 * (quadratic + log_det + v.len() as f64 * (2.0 * std::f64::consts::PI).ln())
@@ -65,10 +66,99 @@ pub fn posterior(
     y: ArrayView2<f64>,
 ) -> (Array2<f64>, Array2<f64>) {
     let l = cholesky(c);
-    let v = Array1::from_iter(y.iter().copied()).insert_axis(ndarray::Axis(1));
+    let v = Array1::from_iter(y.iter().copied()).insert_axis(Axis(1));
     let t = y.ncols();
     let mean = cross.dot(&solve(&l, &v));
     let mean = Array2::from_shape_vec((mean.len() / t, t), mean.iter().copied().collect()).unwrap();
     let covariance = prior - &cross.dot(&solve(&l, &cross.t().to_owned()));
     (mean, covariance)
+}
+
+/// What was left out, predicted from the rest.
+pub struct Predicted {
+    pub mean: Vec<f64>,
+    pub covariance: Array2<f64>,
+    pub log_density: f64,
+}
+
+/// The observations `block` (places in `vec(Y)`) from all others, whose covariance with all is `c`:
+/// kriging with the columns of `fixed` unpenalised, refitted without the block (universal kriging).
+pub fn refit_without(
+    c: &Array2<f64>,
+    fixed: Option<&Array2<f64>>,
+    y: &Array1<f64>,
+    block: &[usize],
+) -> Predicted {
+    let kept: Vec<usize> = (0..y.len()).filter(|i| !block.contains(i)).collect();
+    let pick = |a: &[usize], b: &[usize]| c.select(Axis(0), a).select(Axis(1), b);
+    let l = cholesky(&pick(&kept, &kept));
+    let cross = pick(block, &kept);
+    let known = y.select(Axis(0), &kept).insert_axis(Axis(1));
+    let weights = solve(&l, &cross.t().to_owned()); // C_kk^-1 C_kS
+    let mut mean = weights.t().dot(&known);
+    let mut covariance = pick(block, block) - weights.t().dot(&cross.t());
+    if let Some(h) = fixed {
+        let (h_kept, h_block) = (h.select(Axis(0), &kept), h.select(Axis(0), block));
+        let information = h_kept.t().dot(&solve(&l, &h_kept));
+        let root = cholesky(&information);
+        let b = solve(&root, &h_kept.t().dot(&solve(&l, &known)));
+        let gap = h_block - weights.t().dot(&h_kept);
+        mean += &gap.dot(&b);
+        covariance += &gap.dot(&solve(&root, &gap.t().to_owned()));
+    }
+    let truth = y.select(Axis(0), block).insert_axis(Axis(1));
+    let log_density = log_density(&covariance, (&truth - &mean).view());
+    Predicted { mean: mean.iter().copied().collect(), covariance, log_density }
+}
+
+/// The blocks that a way of leaving out takes from an (n, T) table, in the order of the densities.
+pub fn left_out_blocks(by: &LeaveOut, n: usize, t: usize) -> Vec<Vec<usize>> {
+    let entries = |rows: &[usize], tasks: &[usize]| {
+        rows.iter().flat_map(|i| tasks.iter().map(move |s| i * t + s)).collect::<Vec<_>>()
+    };
+    let every_row: Vec<usize> = (0..n).collect();
+    let every_task: Vec<usize> = (0..t).collect();
+    let groups = |labels: &[usize]| {
+        let mut distinct = labels.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let rows = |g: &usize| every_row.iter().copied().filter(|&i| labels[i] == *g).collect();
+        distinct.iter().map(rows).collect::<Vec<Vec<usize>>>()
+    };
+    let by_task = |rows: Vec<Vec<usize>>| {
+        rows.iter().flat_map(|r| every_task.iter().map(|&s| entries(r, &[s]))).collect()
+    };
+    let singles = || every_row.iter().map(|&i| vec![i]).collect::<Vec<_>>();
+    match by {
+        LeaveOut::Entry => by_task(singles()),
+        LeaveOut::Row => singles().iter().map(|r| entries(r, &every_task)).collect(),
+        LeaveOut::Task => by_task(vec![every_row.clone()]),
+        LeaveOut::Groups(labels) => {
+            groups(labels).iter().map(|r| entries(r, &every_task)).collect()
+        }
+        LeaveOut::GroupsByTask(labels) => by_task(groups(labels)),
+    }
+}
+
+/// What leaving out should say, by refitting without each block: means, standard deviations of the
+/// observation (n, T), and log densities in the order of the blocks.
+pub fn leave_out(
+    c: &Array2<f64>,
+    fixed: Option<&Array2<f64>>,
+    y: &Array2<f64>,
+    by: &LeaveOut,
+) -> (Array2<f64>, Array2<f64>, Vec<f64>) {
+    let (n, t) = y.dim();
+    let flat = Array1::from_iter(y.iter().copied());
+    let (mut mean, mut std) = (Array2::zeros((n, t)), Array2::zeros((n, t)));
+    let mut densities = Vec::new();
+    for block in left_out_blocks(by, n, t) {
+        let p = refit_without(c, fixed, &flat, &block);
+        for (local, &place) in block.iter().enumerate() {
+            mean[[place / t, place % t]] = p.mean[local];
+            std[[place / t, place % t]] = p.covariance[[local, local]].sqrt();
+        }
+        densities.push(p.log_density);
+    }
+    (mean, std, densities)
 }
