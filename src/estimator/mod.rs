@@ -1,5 +1,6 @@
 //! The front: estimators that are configured, fitted to data, and asked for predictions.
 
+mod comparison;
 mod display;
 mod fit;
 mod fitted;
@@ -9,6 +10,7 @@ mod multi_task_gp;
 mod report;
 mod single_task;
 
+pub use comparison::{ComparedModel, Comparison, Fitted, Settings, compare};
 pub use fitted::FittedMultiTaskGp;
 pub use fitted_kernel_ridge::FittedMultiTaskKernelRidge;
 pub use kernel_ridge::MultiTaskKernelRidge;

@@ -6,7 +6,7 @@ use coregion::op::NoiseMatrix;
 use coregion::prelude::*;
 use ndarray::{Array2, Array3, Axis, array, s};
 
-use crate::common::{assert_close, bind, dense, normal, smooth_outputs};
+use crate::common::{assert_close, assert_near, bind, dense, normal, smooth_outputs};
 use crate::support::definite;
 
 /// Every way of leaving out n rows.
@@ -167,4 +167,59 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(error.to_string(), "groups: found 2 labels, expected 5, one for each row");
     assert!(matches!(gp.leave_one_row_out_covariances(), Err(Error::Memory { .. })));
     assert!(matches!("rows".parse::<LeaveOut>(), Err(Error::UnknownName { .. })));
+}
+
+#[test]
+fn a_comparison_is_what_its_models_say() {
+    use coregion::estimator::{Fitted, Settings, compare};
+    let (n, t) = (25, 3);
+    let x = normal(n, 1, 21);
+    let y = smooth_outputs(x.view(), t, 0.3, 22);
+    let data = Dataset::new(x.view(), y.view()).unwrap();
+    let gp = MultiTaskGp::new(Rbf::ard());
+    let ridge = MultiTaskKernelRidge::new(Rbf::isotropic(1.0)).alpha(0.1);
+    let models: Vec<(&str, Settings)> = vec![
+        ("independent", gp.clone().task(Diagonal::new()).into()),
+        ("ridge", ridge.into()),
+        ("rank 2", gp.clone().into()),
+        ("wrong", gp.clone().task(LowRank::new(4)).into()),
+        ("full noise", gp.noise(Noise::Full).into()),
+    ];
+    for by in [LeaveOut::Row, LeaveOut::blocks(n, 5), LeaveOut::Task] {
+        let table = compare(&data, &by, models.clone()).unwrap();
+        assert_eq!((table.models().len(), table.failures().len()), (4, 1));
+        assert_eq!(table.failures()[0].0, "wrong");
+        let first = &table.models()[0];
+        for m in table.models() {
+            let (_, settings) = models.iter().find(|(name, _)| *name == m.name).unwrap();
+            let (left_out, parameters) = match settings {
+                Settings::Gp(s) => {
+                    let gp = s.fit(&data).unwrap();
+                    assert_eq!(m.log_marginal_likelihood, Some(gp.log_marginal_likelihood()));
+                    let free = gp.posterior().model().layout().n_free();
+                    (gp.leave_one_out(&by).unwrap(), free)
+                }
+                Settings::Ridge(s) => (s.fit(&data).unwrap().leave_one_out(&by).unwrap(), 0),
+                _ => unreachable!(),
+            };
+            assert_eq!((&m.left_out, m.n_parameters), (&left_out, parameters));
+            assert_near(m.log_density, left_out.log_density.sum(), 1e-12);
+            assert!(m.difference <= 0.0 && m.log_density <= first.log_density);
+            let change = &left_out.log_density - &first.left_out.log_density;
+            let count = change.len() as f64;
+            assert!((m.difference - change.sum()).abs() < 1e-9);
+            let error = (count * change.var(1.0)).sqrt();
+            assert!((m.difference_std_error - error).abs() < 1e-9);
+            let scaled = (&y - &left_out.mean) / y.std_axis(Axis(0), 0.0);
+            assert_near(m.error, scaled.mapv(|e| e * e).mean().unwrap().sqrt(), 1e-10);
+        }
+        match table.best() {
+            Fitted::Gp(gp) => {
+                assert_eq!(first.log_marginal_likelihood, Some(gp.log_marginal_likelihood()));
+            }
+            _ => assert_eq!(first.name, "ridge"),
+        }
+    }
+    let none: Vec<(&str, Settings)> = Vec::new();
+    assert!(matches!(compare(&data, &LeaveOut::Row, none), Err(Error::InvalidValue { .. })));
 }

@@ -251,8 +251,12 @@ fn criteria_and_their_derivatives() {
             let difference = (up - down) / (2.0 * h);
             let size = difference.abs().max(1e-3 * value.abs());
             assert!((slope - difference).abs() < 1e-6 * size, "{criterion}: {slope} {difference}");
-            let path =
-                problem.path(&[candidate.clone()], &[0.01, case.alpha], &criterion, &|_| Ok(()));
+            let path = problem.path(
+                std::slice::from_ref(&candidate),
+                &[0.01, case.alpha],
+                &criterion,
+                &|_| Ok(()),
+            );
             assert_near(path.unwrap()[[0, 1]], value, 1e-10);
         }
     };
