@@ -19,7 +19,8 @@ const USAGE: &str = "usage: cargo xtask test [--only rust|lapack]\n       cargo 
 const FIGURES: &str = "target/figures";
 
 /// The programs in `benches`.
-const BENCHES: [&str; 4] = ["dense", "evaluation", "learning", "many_tasks"];
+const BENCHES: [&str; 6] =
+    ["dense", "evaluation", "learning", "many_tasks", "scaling", "selection"];
 
 /// One command, with the variables to set for it.
 struct Step {
