@@ -59,12 +59,17 @@ impl Congruence {
     pub fn new(task: &TaskMatrix, noise: &NoiseMatrix) -> Result<Self> {
         match (task, noise) {
             (TaskMatrix::LowRankPlusNoise { factor, multiple }, NoiseMatrix::Diagonal(v))
-                if v.len() > DENSE_UP_TO && factor.ncols() < v.len() =>
+                if Self::stays_factored(v.len(), factor.ncols()) =>
             {
                 Self::factored(factor.view(), *multiple, noise)
             }
             _ => Self::dense(&task.to_dense(noise), noise),
         }
+    }
+
+    /// Whether a factor (T, r) plus a multiple of independent noise is kept as it is.
+    pub(crate) fn stays_factored(n_tasks: usize, rank: usize) -> bool {
+        n_tasks > DENSE_UP_TO && rank < n_tasks
     }
 
     /// The congruence of any B with all T directions.

@@ -85,6 +85,12 @@ pub trait BoundTask: fmt::Debug + Send + Sync {
         false
     }
 
+    /// The rank r where B is a factor (T, r) plus a multiple of the noise, and is not formed for many
+    /// tasks; `None` where B is a T x T matrix.
+    fn factored_rank(&self) -> Option<usize> {
+        None
+    }
+
     /// The values to write into the description of the fitted covariance.
     fn describe(&self, phi: &[f64]) -> Vec<(String, Value)> {
         let mut start = 0;

@@ -13,6 +13,8 @@ mod jura;
 mod kernels;
 mod layering;
 mod learning;
+mod model_file_refusals;
+mod model_files;
 mod reference;
 mod standard_errors;
 mod support;
