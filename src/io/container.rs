@@ -176,6 +176,16 @@ impl Container {
     }
 }
 
+/// The kind of model in a file whose checksum and version are right.
+///
+/// # Errors
+/// A refusal that says what is wrong.
+pub(super) fn kind(bytes: &[u8]) -> Result<String> {
+    let (Header { mut metadata, .. }, _) = unseal(bytes)?;
+    check_version(&metadata)?;
+    metadata.remove("kind").ok_or_else(|| refuse("its metadata has no 'kind'", NOT_OURS))
+}
+
 /// The header and the data of a file whose checksum is right.
 fn unseal(bytes: &[u8]) -> Result<(Header, &[u8])> {
     if bytes.is_empty() {

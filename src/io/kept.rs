@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::container::Container;
+use super::container::{self, Container};
 use super::refusal::named;
 use super::{LoadOptions, features, files, multi_task_gp};
 use crate::error::Result;
@@ -13,6 +13,26 @@ const NO_PATH: &str = "(bytes)";
 
 fn shown(path: &Path) -> String {
     format!("'{}'", path.display())
+}
+
+/// The kind of model that the bytes of a model file hold, to choose the type to load it as. Its
+/// checksum and version are checked, its content is not.
+///
+/// ```
+/// use coregion::{io, prelude::*};
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// assert_eq!(io::kind(&gp.to_bytes()?)?, "multi-task-gp");
+/// assert!(matches!(io::kind(b"something else"), Err(Error::ModelFile { .. })));
+/// # Ok::<(), coregion::Error>(())
+/// ```
+///
+/// # Errors
+/// [`crate::Error::ModelFile`] for bytes that are no model file, damaged, or of a later version.
+pub fn kind(bytes: &[u8]) -> Result<String> {
+    named(NO_PATH, container::kind(bytes))
 }
 
 impl FittedMultiTaskGp {

@@ -99,8 +99,8 @@
 //! that it describes; it holds no code. What it asks for is compared with what it holds, and with
 //! [`LoadOptions::memory_budget`], before memory is taken: reading takes a few times the size of the
 //! file, at most 20 times where it is made of lists of single digits, and making the model about 5 n^2
-//! doubles, which is what the budget is for. The time is that
-//! of one eigendecomposition, n^3 operations: lower the budget where files come from strangers.
+//! doubles, which is what the budget is for. The time is that of evaluating the kernel once and of one
+//! eigendecomposition, n^3 operations: lower the budget where files come from strangers.
 
 mod container;
 mod description;
@@ -113,4 +113,5 @@ mod options;
 mod refusal;
 mod report;
 
+pub use kept::kind;
 pub use options::LoadOptions;

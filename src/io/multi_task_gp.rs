@@ -20,7 +20,7 @@ use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
 use crate::spec::Spec;
-use crate::task::{Noise, Task};
+use crate::task::{FREE_UP_TO, Noise, Task};
 
 pub(super) const KIND: &str = "multi-task-gp";
 
@@ -28,6 +28,9 @@ pub(super) const KIND: &str = "multi-task-gp";
 const AGREEMENT: f64 = 1e-8;
 /// Most paths held and most pairs tied that are read.
 const MANY_PATHS: usize = 4096;
+/// Bytes that an entry of a learned covariance between tasks, or of their noises, takes while it is
+/// bound.
+const ENTRY_BYTES: usize = 256;
 /// Bytes that a node of a kernel takes for each of its columns while it is bound, at each level.
 const NODE_BYTES: usize = 128;
 
@@ -155,6 +158,8 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
     let (count, depth) = nodes(&kernel);
     let columns = d.saturating_mul(count).saturating_mul(depth);
     within("its kernel", bytes(columns, NODE_BYTES), budget)?;
+    let free = t.min(FREE_UP_TO);
+    within("the covariances between its tasks", bytes(free * free, ENTRY_BYTES), budget)?;
     let structure = Structure {
         term: Separable { kernel: Kernel::from_spec(kernel)?, task: Task::from_spec(task)? },
         noise: read_noise(&mut file, &document.noise, t)?,

@@ -198,7 +198,7 @@ fn as_matrix(values: &[f64], rows: usize, columns: usize) -> ArrayView2<'_, f64>
 }
 
 /// Tasks up to which a covariance of T (T + 1) / 2 parameters is learned.
-const FREE_UP_TO: usize = 1000;
+pub(crate) const FREE_UP_TO: usize = 1000;
 
 /// Refuses to learn a whole covariance between very many tasks.
 fn check_free_size(argument: &str, n_tasks: usize, advice: &str) -> Result<()> {

@@ -79,6 +79,8 @@ fn files_of_another_version_or_kind() {
     assert_refused(&metadata("version", "\n"), "its format has version '\\n'", "read it with");
     let kind = "it holds a model of the kind 'kernel-ridge', not multi-task-gp";
     assert_refused(&metadata("kind", "kernel-ridge"), kind, "load it as");
+    assert_eq!(coregion::io::kind(&metadata("kind", "kernel-ridge")).unwrap(), "kernel-ridge");
+    assert!(coregion::io::kind(&later).unwrap_err().to_string().contains("version '2'"));
     // What it requires is looked at before the document, whatever that is.
     for feature in ["kernel/Later", "task/Later", "noise/later", "mean/later", "layout/long", "x"] {
         let mut parts = Parts::of(&bytes);
@@ -379,6 +381,7 @@ fn memory_is_asked_for_before_it_is_taken() {
     parts.set_document(&document);
     let result = FittedMultiTaskGp::from_bytes(&parts.sealed());
     assert_eq!(what(result), "rebuilding the model");
+    assert_eq!(what(load(&parts.sealed(), 1 << 26)), "the covariances between its tasks");
 }
 
 #[test]
