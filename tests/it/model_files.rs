@@ -131,6 +131,14 @@ fn names_of_any_letters() {
     assert_eq!(again.task_names(), names);
 }
 
+/// Enough rows for factorisations to spread over the threads.
+#[test]
+fn many_rows() {
+    let x = normal(300, 3, 1);
+    let data = Dataset::new(x.view(), smooth_outputs(x.view(), 4, 0.3, 2).view()).unwrap();
+    assert_round_trip(&quick(Matern52::ard()).fit(&data).unwrap());
+}
+
 #[test]
 fn a_thousand_tasks_stay_factored() {
     let x = normal(6, 1, 1);
