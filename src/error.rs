@@ -124,6 +124,16 @@ pub enum Error {
         /// What to do instead.
         advice: String,
     },
+    /// A model file cannot be written, read or used.
+    #[error("model file {file}: {problem}; {advice}")]
+    ModelFile {
+        /// The path as given, or `(bytes)`.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        advice: String,
+    },
     /// The observer asked to stop.
     #[error("cancelled by the observer after {evaluations} evaluations")]
     Cancelled {

@@ -66,8 +66,8 @@
 //! # The rooms
 //!
 //! Data flow one way: [`data`] -> [`kernel`] and [`task`] -> [`matrix_kernel`] -> [`gram`] and
-//! [`op`] -> [`solve`] -> [`gp`], with [`learn`] beside it -> [`estimator`]. [`analysis`] judges
-//! predictions. [`mathematics`] has the formulas with their sources.
+//! [`op`] -> [`solve`] -> [`gp`], with [`learn`] beside it -> [`estimator`] -> [`io`], which keeps fitted
+//! models in files. [`analysis`] judges predictions. [`mathematics`] has the formulas with their sources.
 
 pub mod analysis;
 pub mod data;
@@ -75,6 +75,7 @@ pub mod error;
 pub mod estimator;
 pub mod gp;
 pub mod gram;
+pub mod io;
 pub mod kernel;
 pub mod learn;
 pub mod linalg;

@@ -4,9 +4,13 @@
 //! (`values`), which of them are held (`fixed`) and what it is composed of (`children`). Everything
 //! that acts is made from it by the registries.
 
+mod reading;
+mod values;
+
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
+
+pub use values::Values;
 
 use crate::error::{Error, Result};
 
@@ -19,7 +23,7 @@ use crate::error::{Error, Result};
 /// assert_eq!((value.shape(), value.numbers().unwrap().len()), (vec![2, 2], 4));
 /// assert_eq!(value.to_string(), "[[1, 2], [3, 4]]");
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Value {
     /// A switch.
@@ -28,7 +32,7 @@ pub enum Value {
     Count(usize),
     /// A number.
     Number(f64),
-    /// Column numbers. Stands before `Vector`, so that whole numbers are read back as what they were.
+    /// Column numbers: what a list of whole numbers without a decimal point is read back as.
     Counts(Vec<usize>),
     /// A vector of numbers.
     Vector(Vec<f64>),
@@ -118,17 +122,18 @@ fn numbers(v: &[f64]) -> String {
 /// assert_eq!(kernel.to_string(), "2 * RBF(lengthscale=[0.7, 1.2])");
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Registered name.
     pub name: String,
     /// Values given or fitted, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub values: BTreeMap<String, Value>,
+    #[serde(default, skip_serializing_if = "Values::is_empty")]
+    pub values: Values,
     /// Names of the values that are held when the rest is learned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fixed: Vec<String>,
     /// Parts that this node is composed of.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "reading::list")]
     pub children: Vec<Spec>,
 }
 

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::fitted::FittedMultiTaskGp;
 use super::multi_task_gp::{MultiTaskGp, Optimizer};
 use super::report::{FitReport, RestartSummary, Warning};
+use super::structure::Structure;
 use crate::data::{ColumnStatistics, Dataset};
 use crate::error::{Error, Result};
 use crate::gp::{
@@ -50,18 +51,18 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
             expected: "a positive finite number".to_string(),
         });
     }
-    let term = Separable {
-        kernel: settings.kernel.clone(),
-        task: settings.task_or_default(data.n_tasks()),
+    let structure = Structure {
+        term: Separable {
+            kernel: settings.kernel.clone(),
+            task: settings.task_or_default(data.n_tasks()),
+        },
+        noise: settings.noise.clone(),
+        mean: settings.mean.clone(),
+        scaling: settings.scaling,
+        fixed: settings.fixed.clone(),
+        ties: settings.ties.clone(),
     };
-    let mut model = Model::new(data, &term, &settings.noise, &settings.mean, settings.scaling)?;
-    // Ties first: what is held is held with all that is tied to it, in whatever order it was said.
-    for (path, other) in &settings.ties {
-        model.layout_mut().tie(path, other)?;
-    }
-    for path in &settings.fixed {
-        model.layout_mut().fix(path)?;
-    }
+    let model = structure.bind(data)?;
     let initial = model.layout().initial();
     let one_row = data.n_rows() == 1;
     let (optimizer, mut starts) = match effective(settings.optimizer, &model) {
@@ -123,7 +124,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         wall_time: clock.elapsed(),
         warnings,
     };
-    Ok(FittedMultiTaskGp::new(term, data, posterior, standard_errors, report))
+    Ok(FittedMultiTaskGp::new(structure, data, posterior, standard_errors, report))
 }
 
 /// The starts that ended somewhere. A random start at values where the model cannot be computed is

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array2, Array3, Array4, ArrayD, ArrayView2};
 
 use super::report::FitReport;
+use super::structure::Structure;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gp::{Posterior, Prediction, Uncertainty};
@@ -38,11 +39,12 @@ pub struct FittedMultiTaskGp {
     pub(super) posterior: Posterior,
     standard_errors: Option<Array2<f64>>,
     pub(super) report: FitReport,
+    structure: Structure,
 }
 
 impl FittedMultiTaskGp {
-    pub(super) fn new(
-        term: Separable,
+    pub(crate) fn new(
+        structure: Structure,
         data: &Dataset,
         posterior: Posterior,
         standard_errors: Option<Array2<f64>>,
@@ -51,8 +53,8 @@ impl FittedMultiTaskGp {
         let model = posterior.model();
         let natural = posterior.natural();
         let term = Separable {
-            kernel: term.kernel.with_values(model.kernel(), model.theta(natural)),
-            task: term.task.with_values(model.task(), model.phi(natural)),
+            kernel: structure.term.kernel.with_values(model.kernel(), model.theta(natural)),
+            task: structure.term.task.with_values(model.task(), model.phi(natural)),
         };
         FittedMultiTaskGp {
             term,
@@ -61,7 +63,13 @@ impl FittedMultiTaskGp {
             posterior,
             standard_errors,
             report,
+            structure,
         }
+    }
+
+    /// What the model was bound from.
+    pub(crate) fn structure(&self) -> &Structure {
+        &self.structure
     }
 
     /// Means, and standard deviations where asked for, at xs (m, d): both (m, T).

@@ -9,6 +9,7 @@ mod kernel_ridge;
 mod multi_task_gp;
 mod report;
 mod single_task;
+mod structure;
 
 pub use comparison::{ComparedModel, Comparison, Fitted, Settings, compare};
 pub use fitted::FittedMultiTaskGp;
@@ -17,3 +18,4 @@ pub use kernel_ridge::MultiTaskKernelRidge;
 pub use multi_task_gp::{MultiTaskGp, Optimizer, Solver};
 pub use report::{FitReport, RestartSummary, Warning};
 pub use single_task::SingleTaskGps;
+pub(crate) use structure::Structure;

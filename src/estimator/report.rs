@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::learn::{Stop, TracePoint};
 use crate::solve::SolveReport;
 use crate::spec::number;
@@ -20,7 +22,8 @@ use crate::spec::number;
 /// assert_eq!(expected.to_string(), "column 'x1' of x is constant and has no influence");
 /// # Ok::<(), coregion::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Warning {
     /// A column of x is constant: it has no influence, and its lengthscale no meaning.
@@ -120,7 +123,8 @@ impl fmt::Display for Warning {
 /// assert_eq!((best.stop, best.evaluations), (gp.report().stop, gp.report().evaluations));
 /// # Ok::<(), coregion::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RestartSummary {
     /// Log posterior density reached.
     pub log_posterior: f64,

@@ -183,8 +183,8 @@ impl Model {
     }
 
     /// Outputs (n, T).
-    pub(super) fn y(&self) -> &Array2<f64> {
-        &self.y
+    pub fn y(&self) -> ndarray::ArrayView2<'_, f64> {
+        self.y.view()
     }
 
     /// Number of rows n.
@@ -283,6 +283,33 @@ impl Model {
         let count = of(&self.kernel_range).map_or(0, |m| m + 1);
         let rest = self.task_range.start..slots.len();
         slots[rest].iter().flatten().all(|&s| s >= count).then_some(count)
+    }
+
+    /// The most doubles that making a posterior of this model takes at one time: about 5 n^2 + 10 n T,
+    /// and 10 T^2 where B or Sigma is a T x T matrix.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::Array2;
+    /// let (x, y) = (Array2::from_shape_fn((30, 1), |(i, _)| i as f64), Array2::eye(30));
+    /// let gp = MultiTaskGp::new(Rbf::isotropic(1.0)).task(Diagonal::new());
+    /// let gp = gp.fix("terms[0].kernel.lengthscale").fit(&Dataset::new(x.view(), y.view())?)?;
+    /// assert!(gp.posterior().model().posterior_doubles() >= 5 * 30 * 30 + 10 * 30 * 30);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn posterior_doubles(&self) -> usize {
+        let (n, t, d) = (self.n_rows(), self.n_tasks(), self.x.ncols());
+        let independent = || {
+            let noise = self.noise.matrix(self.psi(&self.layout.initial()));
+            matches!(noise, NoiseMatrix::Diagonal(_))
+        };
+        let kept = |rank: &usize| Congruence::stays_factored(t, *rank) && independent();
+        let between_tasks = match self.task.factored_rank().filter(kept) {
+            Some(rank) => t.saturating_mul(10 * (rank + 1)),
+            None => t.saturating_mul(t).saturating_mul(10),
+        };
+        let rows = n.saturating_mul(5 * n + 10 * t + 2 * d);
+        rows.saturating_add(between_tasks)
     }
 
     /// The Gram matrix decomposed and the data rotated: about 9 n^3 + 2 n^2 T operations, at most

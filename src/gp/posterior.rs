@@ -176,6 +176,11 @@ impl Posterior {
         &self.factor
     }
 
+    /// Bytes that tiles, covariances and samples may take.
+    pub fn memory_budget(&self) -> usize {
+        self.memory_budget
+    }
+
     /// Checks rows to predict at: as many columns as the training rows, finite, in the kernel's
     /// domain.
     pub(super) fn check(&self, xs: ArrayView2<f64>) -> Result<()> {

@@ -24,6 +24,9 @@ pub(super) const ENTRY: KernelEntry = KernelEntry {
     },
 };
 
+/// Most frequencies, components times columns.
+const LARGEST: usize = 10_000;
+
 /// The spectral mixture kernel
 /// `k = sum_q w_q prod_c exp(-2 pi^2 (x_c - z_c)^2 s_qc^2) cos(2 pi (x_c - z_c) m_qc)` with weights
 /// w, frequencies m and bandwidths s (Wilson & Adams 2013, eq. 12).
@@ -124,6 +127,10 @@ fn bind(spec: &Spec, inputs: &Inputs) -> Result<Box<dyn BoundKernel>> {
         return Err(spec.invalid("weights", spec.get("weights"), expected));
     }
     let d = inputs.len();
+    if components.saturating_mul(d) > LARGEST {
+        let expected = format!("at most {} components for {d} columns", LARGEST / d);
+        return Err(spec.invalid("components", Some(&Value::Count(components)), &expected));
+    }
     let inverse: Vec<f64> = inputs.scales().iter().map(|s| 1.0 / s).collect();
     let unit: Vec<f64> = inverse.iter().copied().cycle().take(components * d).collect();
     let start = |f: &dyn Fn(usize) -> f64| -> Vec<f64> {

@@ -1,5 +1,7 @@
 //! What an optimiser is given, and what it gives back.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 
 /// A smooth function of unconstrained variables that is to be minimised.
@@ -62,7 +64,8 @@ pub trait Scoring: Objective {
 /// assert_eq!(stop(MultiTaskGp::new(Rbf::ard()).max_iterations(1))?, Stop::Limit);
 /// # Ok::<(), coregion::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stop {
     /// The largest entry of the gradient is below the tolerance.
     Converged,
@@ -88,7 +91,8 @@ pub enum Stop {
 /// assert!(trace[trace.len() - 1].value > trace[0].value); // log posterior density
 /// # Ok::<(), coregion::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TracePoint {
     /// Number of evaluations so far.
     pub evaluation: usize,

@@ -112,10 +112,11 @@ impl Layout {
     /// [`Error::UnknownName`] where there is no such path.
     pub fn fix(&mut self, path: &str) -> Result<()> {
         let held = self.entries[self.index(path)?].range.clone();
-        let slots: Vec<usize> = self.slot[held].iter().flatten().copied().collect();
+        let mut holds = vec![false; self.n_free];
+        self.slot[held].iter().flatten().for_each(|&s| holds[s] = true);
         for i in 0..self.entries.len() {
             for (k, place) in self.entries[i].range.clone().enumerate() {
-                if self.slot[place].is_some_and(|s| slots.contains(&s)) {
+                if self.slot[place].is_some_and(|s| holds[s]) {
                     self.slot[place] = None;
                     self.entries[i].spec.free[k] = false;
                 }
@@ -157,17 +158,23 @@ impl Layout {
             return refused("one of them is held: give both the same value and hold both");
         }
         let (from, to) = (self.entries[a].range.clone(), self.entries[b].range.clone());
+        // What becomes of each free value: ties link elements of equal place only.
+        let mut becomes = vec![None; self.n_free];
         for (k, (i, j)) in from.zip(to).enumerate() {
-            let (Some(new), Some(old)) = (self.slot[i], self.slot[j]) else { continue };
-            // Whatever `other` is tied to already comes along.
-            for entry in self.entries.iter_mut().filter(|_| new != old) {
-                for (own, place) in entry.range.clone().enumerate() {
-                    if self.slot[place] == Some(old) {
-                        self.slot[place] = Some(new);
-                        entry.spec.init[own] = first.init[k];
-                        entry.spec.unit[own] = first.unit[k];
-                        entry.spec.prior = None;
-                    }
+            if let (Some(new), Some(old)) = (self.slot[i], self.slot[j])
+                && new != old
+            {
+                becomes[old] = Some((new, k));
+            }
+        }
+        // Whatever `other` is tied to already comes along.
+        for entry in &mut self.entries {
+            for (own, place) in entry.range.clone().enumerate() {
+                if let Some((new, k)) = self.slot[place].and_then(|old| becomes[old]) {
+                    self.slot[place] = Some(new);
+                    entry.spec.init[own] = first.init[k];
+                    entry.spec.unit[own] = first.unit[k];
+                    entry.spec.prior = None;
                 }
             }
         }
@@ -346,12 +353,15 @@ impl Layout {
         spec.init = values.iter().copied().collect();
         spec.free.fill(false);
         spec.check(path.strip_suffix(&format!(".{}", spec.name)).unwrap_or(path))?;
+        let mut moved = vec![None; self.n_free];
         for (place, value) in entry.range.clone().zip(&spec.init) {
             natural[place] = *value;
-            if self.slot[place].is_some() {
-                let tied = (0..natural.len()).filter(|&i| self.slot[i] == self.slot[place]);
-                tied.for_each(|i| natural[i] = *value);
+            if let Some(slot) = self.slot[place] {
+                moved[slot] = Some(*value);
             }
+        }
+        for (value, slot) in natural.iter_mut().zip(&self.slot) {
+            *value = slot.and_then(|s| moved[s]).unwrap_or(*value);
         }
         Ok(())
     }

@@ -236,8 +236,8 @@ impl Problem {
         let ones = self.ones.as_ref().map(|u| u.view());
         let residuals = leave_out(&solution.factor, ones, by)?;
         match &self.root_weights {
-            None => residuals.of(&self.y),
-            Some(root) => residuals.unweighted(root.view(), by).of(&self.y),
+            None => residuals.of(self.y()),
+            Some(root) => residuals.unweighted(root.view(), by).of(self.y()),
         }
     }
 

@@ -62,7 +62,7 @@ impl Congruence {
     pub fn new(task: &TaskMatrix, noise: &NoiseMatrix) -> Result<Self> {
         match (task, noise) {
             (TaskMatrix::LowRankPlusNoise { factor, multiple }, NoiseMatrix::Diagonal(v))
-                if v.len() > DENSE_UP_TO && factor.ncols() < v.len() =>
+                if Self::stays_factored(v.len(), factor.ncols()) =>
             {
                 Self::factored(factor.view(), *multiple, noise)
             }
@@ -94,6 +94,11 @@ impl Congruence {
             rest: self.rest,
             multiple: self.multiple,
         }
+    }
+
+    /// Whether a factor (T, r) plus a multiple of independent noise is kept as it is.
+    pub(crate) fn stays_factored(n_tasks: usize, rank: usize) -> bool {
+        n_tasks > DENSE_UP_TO && rank < n_tasks
     }
 
     /// The congruence of any B with all T directions.

@@ -303,9 +303,10 @@ impl Factor for KroneckerFactor {
 
     fn report(&self) -> SolveReport {
         SolveReport {
-            solver: "kronecker",
+            solver: "kronecker".into(),
             why: "complete table, one separable term: one eigendecomposition of the Gram matrix \
-                  serves every task",
+                  serves every task"
+                .into(),
             exact: true,
             jitter: 0.0,
             clipped_eigenvalues: self.spectrum.clipped,

@@ -6,7 +6,10 @@ mod leave_out;
 mod resolvent;
 mod spectrum;
 
+use std::borrow::Cow;
+
 use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
 
 pub use congruence::Congruence;
 pub use kronecker::{FisherBlocks, KroneckerFactor};
@@ -47,15 +50,16 @@ pub struct Estimate {
 /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
 /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
 /// let solve = &gp.report().solve;
-/// assert_eq!((solve.solver, solve.exact, solve.jitter), ("kronecker", true, 0.0));
+/// assert_eq!((&*solve.solver, solve.exact, solve.jitter), ("kronecker", true, 0.0));
 /// # Ok::<(), coregion::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SolveReport {
     /// Name of the solver.
-    pub solver: &'static str,
+    pub solver: Cow<'static, str>,
     /// Why it was chosen.
-    pub why: &'static str,
+    pub why: Cow<'static, str>,
     /// True where the result is exact up to rounding.
     pub exact: bool,
     /// What was added to a diagonal to make a factorisation work.

@@ -49,6 +49,10 @@ impl BoundTask for Bound {
         &self.params
     }
 
+    fn factored_rank(&self) -> Option<usize> {
+        Some(self.rank)
+    }
+
     fn matrix(&self, phi: &[f64]) -> TaskMatrix {
         let (w, multiple) = self.split(phi);
         TaskMatrix::LowRankPlusNoise { factor: w.to_owned(), multiple }

@@ -85,6 +85,12 @@ pub trait BoundTask: fmt::Debug + Send + Sync {
         false
     }
 
+    /// The rank r where B is a factor (T, r) plus a multiple of the noise, and is not formed for many
+    /// tasks; `None` where B is a T x T matrix.
+    fn factored_rank(&self) -> Option<usize> {
+        None
+    }
+
     /// The values to write into the description of the fitted covariance.
     fn describe(&self, phi: &[f64]) -> Vec<(String, Value)> {
         let mut start = 0;
@@ -192,7 +198,7 @@ fn as_matrix(values: &[f64], rows: usize, columns: usize) -> ArrayView2<'_, f64>
 }
 
 /// Tasks up to which a covariance of T (T + 1) / 2 parameters is learned.
-const FREE_UP_TO: usize = 1000;
+pub(crate) const FREE_UP_TO: usize = 1000;
 
 /// Refuses to learn a whole covariance between very many tasks.
 fn check_free_size(argument: &str, n_tasks: usize, advice: &str) -> Result<()> {

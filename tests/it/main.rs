@@ -14,6 +14,8 @@ mod kernels;
 mod layering;
 mod learning;
 mod leave_out;
+mod model_file_refusals;
+mod model_files;
 mod reference;
 mod ridge;
 mod standard_errors;

@@ -16,7 +16,7 @@ mod blocks;
 mod by;
 mod precision;
 
-use ndarray::{Array1, Array2, Array3, ArrayView1, Axis};
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis};
 
 pub use by::LeaveOut;
 pub(crate) use by::rows as group_rows;
@@ -87,9 +87,9 @@ impl Residuals {
     }
 
     /// The predictions for observations `y`.
-    pub(crate) fn of(self, y: &Array2<f64>) -> Result<LeftOut> {
+    pub(crate) fn of(self, y: ArrayView2<f64>) -> Result<LeftOut> {
         let Residuals { residual, std, log_density } = self;
-        let out = LeftOut { mean: y - &residual, std, log_density };
+        let out = LeftOut { mean: &y - &residual, std, log_density };
         let all = out.mean.iter().chain(&out.std).chain(&out.log_density);
         match all.into_iter().find(|v| !v.is_finite()) {
             None => Ok(out),

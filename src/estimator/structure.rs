@@ -1,0 +1,39 @@
+//! What a model is bound from besides its data.
+
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::gp::{Mean, Model, Scaling};
+use crate::matrix_kernel::Separable;
+use crate::task::Noise;
+
+/// The settings that decide which parameters a model has, where they start, and which of them are
+/// held or tied: with the data and the values of the parameters they are the whole model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Structure {
+    /// Kernel and task covariance as they were given, before anything was learned.
+    pub(crate) term: Separable,
+    pub(crate) noise: Noise,
+    pub(crate) mean: Mean,
+    pub(crate) scaling: Scaling,
+    /// Paths held, and pairs of paths tied, in the order they were said.
+    pub(crate) fixed: Vec<String>,
+    pub(crate) ties: Vec<(String, String)>,
+}
+
+impl Structure {
+    /// The model of a data set.
+    ///
+    /// # Errors
+    /// As [`Model::new`], and for holds and ties that do not fit.
+    pub(crate) fn bind(&self, data: &Dataset) -> Result<Model> {
+        let mut model = Model::new(data, &self.term, &self.noise, &self.mean, self.scaling)?;
+        // Ties first: what is held is held with all that is tied to it, in whatever order it was said.
+        for (path, other) in &self.ties {
+            model.layout_mut().tie(path, other)?;
+        }
+        for path in &self.fixed {
+            model.layout_mut().fix(path)?;
+        }
+        Ok(model)
+    }
+}

@@ -1,0 +1,117 @@
+//! Model files: what a fitted model is kept in, and read back from exactly as it was.
+//!
+//! ```
+//! # use coregion::prelude::*;
+//! # use ndarray::array;
+//! # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+//! # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+//! # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+//! # let path = std::env::temp_dir().join(format!("coregion-io-{}.safetensors", std::process::id()));
+//! gp.save(&path)?;
+//! let again = FittedMultiTaskGp::load(&path)?;
+//! assert_eq!(again.parameters(), gp.parameters());
+//! # std::fs::remove_file(&path).ok();
+//! # Ok::<(), coregion::Error>(())
+//! ```
+//!
+//! # The file
+//!
+//! A model file is a valid [safetensors](https://github.com/huggingface/safetensors) file, so that its
+//! numbers can be read by any program that reads those: 8 bytes with the length of the header
+//! (unsigned, little-endian), the header (a JSON object, padded with spaces to a multiple of 8 bytes),
+//! and the bytes of the arrays, row-major and little-endian, in the order of their names and without
+//! gaps.
+//!
+//! ```python
+//! from safetensors import safe_open            # pip install safetensors numpy
+//! with safe_open("model.safetensors", "np") as file:
+//!     print(file.metadata()["kind"], file.get_tensor("parameters"))
+//! ```
+//!
+//! Arrays are of the type `F64` and hold finite numbers. The last tensor is `checksum`, `U8` of shape
+//! `[32]`: the SHA-256 of every byte of the file before it. A reader checks it before it looks at
+//! anything else.
+//!
+//! The `__metadata__` of the header has these keys and no other; as the format wants, all are strings:
+//!
+//! | key | content |
+//! | --- | --- |
+//! | `format` | `coregion` |
+//! | `version` | `1`: the version of everything that is said here |
+//! | `kind` | the kind of model: `multi-task-gp` |
+//! | `writer` | what wrote the file, such as `coregion 0.1.0` |
+//! | `requires` | a JSON list of strings, sorted: what a reader must know |
+//! | `model` | the document, a JSON object |
+//!
+//! They are looked at in the order `format`, `version`, `kind`, `requires`, `model`, and a reader stops
+//! at the first that it does not know, with the name of what is missing and of who wrote the file.
+//! A new kernel, task covariance, noise or mean is a new name in `requires`; version 2 is for whatever
+//! changes the meaning of what stands here.
+//!
+//! # Kind `multi-task-gp`
+//!
+//! The file holds the data, the settings that decide which parameters there are, and their values.
+//! Nothing that follows from these is kept: a reader binds the model to the data, sets the values,
+//! decomposes the Gram matrix again, and compares the log marginal likelihood with the one stored.
+//! They may differ by 1e-8 of the larger of its magnitude and 1.
+//!
+//! | array | shape | content |
+//! | --- | --- | --- |
+//! | `x` | (n, d) | inputs |
+//! | `y` | (n, T) | outputs |
+//! | `parameters` | (P) | every natural value in the order of the layout: kernel, B, noise, means |
+//! | `noise` | (T) or (T, T) | with noise `variances` or `covariance` |
+//! | `mean` | (T) | with mean `given` |
+//! | `standard_errors` | (T, T) | of the task correlations, where they are known |
+//!
+//! | key of the document | content |
+//! | --- | --- |
+//! | `kernel`, `task` | the kernel and the task covariance as given before learning: nodes |
+//! | `noise` | `shared`, `per-task`, `full`, `variances` or `covariance` |
+//! | `mean` | `zero`, `training` or `given` |
+//! | `scale_x`, `scale_y` | whether units follow the columns: `true` or `false` |
+//! | `fixed` | list of the paths of parameters held |
+//! | `ties` | list of pairs of paths; ties come before what is held |
+//! | `memory_budget` | bytes that predictions may take |
+//! | `task_names`, `feature_names` | T and d distinct strings |
+//! | `log_marginal_likelihood` | natural log, in the units of `y` |
+//! | `report` | what the fit did: the fields of [`FitReport`](crate::estimator::FitReport) |
+//!
+//! A node is an object with `name`, and where they are not empty `values` (by name: a switch, a number,
+//! a string, a list of numbers, or a list of such lists, its rows), `fixed` (a list of names of values
+//! held) and `children` (a list of nodes). A number written without a decimal point is a count. Names
+//! and values are those of [`Spec`](crate::spec::Spec). A tree has at most 1000 nodes, 32 above each
+//! other; a node has at most 64 values.
+//!
+//! In `report`, `stop` and `warnings` are written in lower case with hyphens (`"converged"`,
+//! `{"noise-at-floor": {"name": "flow"}}`), `wall_time` as `{"secs": .., "nanos": ..}`. No key of an
+//! object may be absent, twice, or unknown.
+//!
+//! `requires` has `layout/complete`, `noise/<noise>`, `mean/<mean>`, and `kernel/<name>` and
+//! `task/<name>` for each node.
+//!
+//! JSON numbers are written so that reading them gives the same 64 bits.
+//!
+//! # Files that cannot be trusted
+//!
+//! The checksum finds accidents, not intent. A file made on purpose is refused with
+//! [`Error::ModelFile`](crate::Error::ModelFile) where it contradicts itself, and otherwise is the model
+//! that it describes; it holds no code. What it asks for is compared with what it holds, and with
+//! [`LoadOptions::memory_budget`], before memory is taken: reading takes a few times the size of the
+//! file, at most 20 times where it is made of lists of single digits, and making the model about 5 n^2
+//! doubles, which is what the budget is for. The time is that of evaluating the kernel once and of one
+//! eigendecomposition, n^3 operations: lower the budget where files come from strangers.
+
+mod container;
+mod description;
+mod features;
+mod files;
+mod header;
+mod kept;
+mod multi_task_gp;
+mod options;
+mod refusal;
+mod report;
+
+pub use kept::kind;
+pub use options::LoadOptions;

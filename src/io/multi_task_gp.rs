@@ -1,0 +1,257 @@
+//! What a fitted multi-task Gaussian process puts into a container, and how it is rebuilt.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::LoadOptions;
+use super::container::{Container, VERSION};
+use super::description::{check_counts, check_size, nodes, read_list, read_tree, to_raw};
+use super::features::{mean_name, noise_name, required};
+use super::refusal::{NOT_OURS, refuse, shown, within};
+use super::report::{Lists, ReportDocument};
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::estimator::{FittedMultiTaskGp, Structure};
+use crate::gp::{Mean, Model, Posterior, Scaling};
+use crate::kernel::Kernel;
+use crate::matrix_kernel::Separable;
+use crate::spec::Spec;
+use crate::task::{FREE_UP_TO, Noise, Task};
+
+pub(super) const KIND: &str = "multi-task-gp";
+
+/// Largest difference of the likelihood from the stored one, relative to the larger of it and 1.
+const AGREEMENT: f64 = 1e-8;
+/// Most paths held and most pairs tied that are read.
+const MANY_PATHS: usize = 4096;
+/// Bytes that an entry of a learned covariance between tasks, or of their noises, takes while it is
+/// bound.
+const ENTRY_BYTES: usize = 256;
+/// Bytes that a node of a kernel takes for each of its columns while it is bound, at each level.
+const NODE_BYTES: usize = 128;
+
+/// The document of version 1. Numbers that come in tables stand in arrays.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document<'a> {
+    #[serde(borrow)]
+    kernel: &'a RawValue,
+    #[serde(borrow)]
+    task: &'a RawValue,
+    noise: String,
+    mean: String,
+    scale_x: bool,
+    scale_y: bool,
+    #[serde(borrow)]
+    fixed: &'a RawValue,
+    #[serde(borrow)]
+    ties: &'a RawValue,
+    memory_budget: usize,
+    #[serde(borrow)]
+    task_names: &'a RawValue,
+    #[serde(borrow)]
+    feature_names: &'a RawValue,
+    log_marginal_likelihood: f64,
+    #[serde(borrow)]
+    report: ReportDocument<'a>,
+}
+
+fn features(kernel: &Spec, task: &Spec, noise: &str, mean: &str) -> Vec<String> {
+    required(kernel, task, &[format!("noise/{noise}"), format!("mean/{mean}")])
+}
+
+/// # Errors
+/// A refusal where something cannot be kept in a file.
+pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
+    let Structure { term, noise, mean, scaling, fixed, ties } = gp.structure();
+    let (posterior, model) = (gp.posterior(), gp.posterior().model());
+    let (n, d, t) = (model.n_rows(), model.x().ncols(), model.n_tasks());
+    check_size("kernel", term.kernel.spec())?;
+    check_size("task covariance", term.task.spec())?;
+    let (kernel, task) = (to_raw("the kernel", &term.kernel)?, to_raw("B", &term.task)?);
+    let (fixed, ties) = (distinct(fixed), distinct(ties));
+    if fixed.len().max(ties.len()) > MANY_PATHS {
+        let problem = format!("the model has more than {MANY_PATHS} paths held or tied");
+        return Err(refuse(problem, "a model file keeps fewer only"));
+    }
+    let (fixed, ties) = (to_raw("fixed", &fixed)?, to_raw("ties", &ties)?);
+    let task_names = to_raw("task names", &gp.task_names().to_vec())?;
+    let feature_names = to_raw("feature names", &gp.feature_names().to_vec())?;
+    let lists = Lists::of(gp.report())?;
+    let (noise_name, mean_name) = (noise_name(noise), mean_name(mean));
+    let document = Document {
+        kernel: &kernel,
+        task: &task,
+        noise: noise_name.to_string(),
+        mean: mean_name.to_string(),
+        scale_x: scaling.x,
+        scale_y: scaling.y,
+        fixed: &fixed,
+        ties: &ties,
+        memory_budget: posterior.memory_budget(),
+        task_names: &task_names,
+        feature_names: &feature_names,
+        log_marginal_likelihood: gp.log_marginal_likelihood(),
+        report: ReportDocument::new(gp.report(), &lists),
+    };
+    let unkept = |e| refuse(format!("it cannot be written: {e}"), "such values cannot be kept");
+    let document = serde_json::to_string(&document).map_err(unkept)?;
+    serde_json::from_str::<Document>(&document).map_err(unkept)?;
+    let mut out = Container {
+        kind: KIND.to_string(),
+        requires: features(term.kernel.spec(), term.task.spec(), noise_name, mean_name),
+        document,
+        arrays: BTreeMap::new(),
+    };
+    out.insert("x", &[n, d], model.x().iter().copied().collect());
+    out.insert("y", &[n, t], model.y().iter().copied().collect());
+    out.insert("parameters", &[posterior.natural().len()], posterior.natural().to_vec());
+    match noise {
+        Noise::Variances(v) => out.insert("noise", &[v.len()], v.clone()),
+        Noise::Covariance(m) => {
+            out.insert("noise", &[m.nrows(), m.ncols()], m.iter().copied().collect());
+        }
+        Noise::Shared | Noise::PerTask | Noise::Full => {}
+    }
+    if let Mean::Given(values) = mean {
+        out.insert("mean", &[values.len()], values.clone());
+    }
+    if let Some(errors) = gp.task_correlation_std_error() {
+        let values = errors.iter().copied().collect();
+        out.insert("standard_errors", &[errors.nrows(), errors.ncols()], values);
+    }
+    Ok(out)
+}
+
+/// The elements without repetitions, in the order of their first places.
+fn distinct<T: PartialEq + Clone>(list: &[T]) -> Vec<T> {
+    let first = |(i, element): &(usize, &T)| !list[..*i].contains(element);
+    list.iter().enumerate().filter(first).map(|(_, element)| element.clone()).collect()
+}
+
+/// # Errors
+/// What is wrong with the container: a refusal, or an error of the part of the model that its values
+/// do not fit; [`crate::Error::Memory`] where rebuilding would take more than allowed.
+pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<FittedMultiTaskGp> {
+    let budget = options.budget();
+    let [n, d] = file.table("x")?;
+    let [_, t] = file.table("y")?;
+    within("the eigendecomposition of its rows", bytes(n.saturating_mul(n), 40), budget)?;
+    let text = std::mem::take(&mut file.document);
+    let document: Document =
+        serde_json::from_str(&text).map_err(|e| refuse(broken_document(&e), NOT_OURS))?;
+    let parameters = match file.arrays.get("parameters").map(|a| a.values.len()) {
+        Some(length) => file.take("parameters", &[length])?,
+        None => file.take("parameters", &[0])?,
+    };
+    let kernel = read_tree("kernel", document.kernel)?;
+    let task = read_tree("task covariance", document.task)?;
+    if file.requires != features(&kernel, &task, &document.noise, &document.mean) {
+        return Err(refuse("what it requires is not what its document needs", NOT_OURS));
+    }
+    check_counts(&kernel, parameters.len())?;
+    check_counts(&task, parameters.len())?;
+    let (count, depth) = nodes(&kernel);
+    let columns = d.saturating_mul(count).saturating_mul(depth);
+    within("its kernel", bytes(columns, NODE_BYTES), budget)?;
+    let free = t.min(FREE_UP_TO);
+    within("the covariances between its tasks", bytes(free * free, ENTRY_BYTES), budget)?;
+    let structure = Structure {
+        term: Separable { kernel: Kernel::from_spec(kernel)?, task: Task::from_spec(task)? },
+        noise: read_noise(&mut file, &document.noise, t)?,
+        mean: read_mean(&mut file, &document.mean, t)?,
+        scaling: Scaling { x: document.scale_x, y: document.scale_y },
+        fixed: read_list("list of fixed parameters", document.fixed, MANY_PATHS)?,
+        ties: read_list("list of ties", document.ties, MANY_PATHS)?,
+    };
+    let standard_errors = match file.arrays.contains_key("standard_errors") {
+        true => Some(matrix(&mut file, "standard_errors", [t, t])?),
+        false => None,
+    };
+    let (x, y) = (matrix(&mut file, "x", [n, d])?, matrix(&mut file, "y", [n, t])?);
+    file.finish()?;
+    let report = document.report.read(d, t)?;
+    let data = Dataset::new(x.view(), y.view())?
+        .with_task_names(read_list::<String>("list of tasks", document.task_names, t)?)?
+        .with_feature_names(read_list::<String>("list of columns", document.feature_names, d)?)?;
+    drop((x, y));
+    let model = structure.bind(&data)?;
+    check_parameters(&model, &parameters)?;
+    within("rebuilding the model", bytes(model.posterior_doubles(), 8), budget)?;
+    let posterior = Posterior::new(Arc::new(model), parameters, document.memory_budget)?;
+    let (found, stored) = (posterior.factor().log_likelihood(), document.log_marginal_likelihood);
+    let agree = (found - stored).abs() <= AGREEMENT * stored.abs().max(1.0);
+    if !agree {
+        return Err(refuse(
+            format!("its log marginal likelihood is stored as {stored}, but its model has {found}"),
+            NOT_OURS,
+        ));
+    }
+    Ok(FittedMultiTaskGp::new(structure, &data, posterior, standard_errors, report))
+}
+
+fn bytes(count: usize, each: usize) -> usize {
+    count.saturating_mul(each)
+}
+
+fn broken_document(error: &serde_json::Error) -> String {
+    format!("its document is not one of version {VERSION}: {error}")
+}
+
+fn matrix(file: &mut Container, name: &str, shape: [usize; 2]) -> Result<Array2<f64>> {
+    let values = file.take(name, &shape)?;
+    Array2::from_shape_vec((shape[0], shape[1]), values)
+        .map_err(|e| refuse(format!("its array '{name}' is broken: {e}"), NOT_OURS))
+}
+
+fn read_noise(file: &mut Container, name: &str, n_tasks: usize) -> Result<Noise> {
+    Ok(match name {
+        "shared" => Noise::Shared,
+        "per-task" => Noise::PerTask,
+        "full" => Noise::Full,
+        "variances" => Noise::Variances(file.take("noise", &[n_tasks])?),
+        "covariance" => Noise::Covariance(matrix(file, "noise", [n_tasks, n_tasks])?),
+        other => return Err(refuse(format!("its noise {} is unknown", shown(other)), NOT_OURS)),
+    })
+}
+
+fn read_mean(file: &mut Container, name: &str, n_tasks: usize) -> Result<Mean> {
+    Ok(match name {
+        "zero" => Mean::Zero,
+        "training" => Mean::Training,
+        "given" => Mean::Given(file.take("mean", &[n_tasks])?),
+        other => return Err(refuse(format!("its mean {} is unknown", shown(other)), NOT_OURS)),
+    })
+}
+
+/// Refuses natural values that the model's parameters cannot have.
+fn check_parameters(model: &Model, natural: &[f64]) -> Result<()> {
+    let layout = model.layout();
+    if natural.len() != layout.n_natural() {
+        let problem = format!(
+            "it has {} parameters, but its model has {}",
+            natural.len(),
+            layout.n_natural()
+        );
+        return Err(refuse(problem, NOT_OURS));
+    }
+    for entry in layout.entries() {
+        let mut spec = entry.spec.clone();
+        spec.init.copy_from_slice(&natural[entry.range.clone()]);
+        // What was learned may have been rounded onto the end of its range.
+        spec.free.fill(false);
+        spec.check(entry.path.strip_suffix(&format!(".{}", spec.name)).unwrap_or(&entry.path))?;
+    }
+    let mut tied = vec![None; layout.n_free()];
+    for (slot, value) in layout.slots().iter().zip(natural) {
+        let Some(slot) = *slot else { continue };
+        if *tied[slot].get_or_insert(*value) != *value {
+            return Err(refuse("two parameters that are tied differ", NOT_OURS));
+        }
+    }
+    Ok(())
+}
