@@ -65,21 +65,3 @@ fn standard_error(values: &Array1<f64>) -> f64 {
 fn column(v: ArrayView1<'_, f64>) -> ArrayView2<'_, f64> {
     v.insert_axis(Axis(1))
 }
-
-/// How the mean of some losses differs from the mean of others at the same sites, in words.
-pub(crate) fn compared(losses: &Array1<f64>, others: &Array1<f64>) -> String {
-    let differences = losses - others;
-    let (excess, error) = (differences.mean().unwrap_or(f64::NAN), standard_error(&differences));
-    format!(
-        "{} {}, paired standard error {}{}",
-        decimals(excess.abs()),
-        if excess > 0.0 { "larger" } else { "smaller" },
-        decimals(error),
-        if excess.abs() < 2.0 * error { ": no clear difference" } else { "" }
-    )
-}
-
-/// Four decimals below 1, three above.
-pub(crate) fn decimals(v: f64) -> String {
-    if v.abs() < 1.0 { format!("{v:.4}") } else { format!("{v:.3}") }
-}
