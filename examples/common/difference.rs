@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ndarray::{Array1, ArrayView1};
+use ndarray::ArrayView1;
 
 /// The mean of some losses less the mean of others, with its standard error.
 #[derive(Debug, Clone, Copy)]
@@ -14,9 +14,8 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    /// Losses and others at the same rows; rows of one block, which is an uninterrupted run of
-    /// them, may depend on each other (the delete-one-block idea for a mean: what varies freely is
-    /// the sum over a block).
+    /// Losses and others at the same rows. Rows of one block, an uninterrupted run of them, may
+    /// depend on each other: what varies freely is the sum over a block.
     pub(crate) fn of_blocks<B: PartialEq>(
         losses: ArrayView1<f64>,
         others: ArrayView1<f64>,
@@ -35,12 +34,6 @@ impl Difference {
         let count = sums.len() as f64;
         let square = sums.iter().map(|s| s * s).sum::<f64>() * count / (count - 1.0);
         Difference { excess, error: square.sqrt() / n }
-    }
-
-    /// The same for rows that are independent of each other.
-    pub(crate) fn of(losses: &Array1<f64>, others: &Array1<f64>) -> Self {
-        let rows: Vec<usize> = (0..losses.len()).collect();
-        Self::of_blocks(losses.view(), others.view(), &rows)
     }
 
     /// Whether it is at least two standard errors from zero.

@@ -6,7 +6,8 @@ use std::path::Path;
 use ndarray::ArrayView1;
 use plotters::prelude::*;
 
-use crate::drawing::{Area, BLUE, Correlations, FONT, GREY, draw_correlations};
+use crate::drawing::{Area, BLUE, FONT, GREY};
+use crate::heatmap::{Correlations, draw_correlations};
 
 /// Concentrations marked on the axes.
 const TICKS: [f64; 6] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0];

@@ -13,6 +13,8 @@ mod difference;
 #[path = "../common/drawing.rs"]
 mod drawing;
 mod figure;
+#[path = "../common/heatmap.rs"]
+mod heatmap;
 #[path = "../common/regression.rs"]
 mod regression;
 mod score;
@@ -29,8 +31,8 @@ use baseline::Gaussian;
 use cokriging::{Job, PARTS};
 use coregion::prelude::*;
 use data::{METALS, Sites};
-use difference::{Difference, decimals};
-use score::{LEVEL, Score};
+use difference::decimals;
+use score::{LEVEL, Score, compared};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let clock = Instant::now();
@@ -112,7 +114,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             with: with.view(),
             errors: (shown.without.1.mae, shown.with.1.mae),
         },
-        &drawing::Correlations {
+        &heatmap::Correlations {
             names: best.gp.task_names(),
             values: correlation.view(),
             errors: best.gp.task_correlation_std_error().map(|e| e.view()),
@@ -189,11 +191,11 @@ fn report_losses(multi: &[Score], alone: &[Score], mean: &[Score], squares: &[Op
     for (rival, scores) in [("single-task GP", alone), ("training mean", mean)] {
         for (t, (own, other)) in multi.iter().zip(scores).enumerate() {
             if own.mae >= other.mae {
-                let gap = Difference::of(&own.errors, &other.errors);
+                let gap = compared(&own.errors, &other.errors);
                 println!("  {}: its MAE does not beat the {rival}'s ({gap}).", METALS[t]);
             }
             if own.nlpd >= other.nlpd {
-                let gap = Difference::of(&own.losses, &other.losses);
+                let gap = compared(&own.losses, &other.losses);
                 println!("  {}: its NLPD does not beat the {rival}'s ({gap}).", METALS[t]);
             }
         }
@@ -202,7 +204,7 @@ fn report_losses(multi: &[Score], alone: &[Score], mean: &[Score], squares: &[Op
     let beaten: Vec<usize> = (0..METALS.len()).filter(beaten).collect();
     for &t in &beaten {
         if let Some(score) = &squares[t] {
-            let gap = Difference::of(&multi[t].errors, &score.errors);
+            let gap = compared(&multi[t].errors, &score.errors);
             println!("  {}: its MAE does not beat least squares' ({gap}).", METALS[t]);
         }
     }
@@ -277,17 +279,17 @@ fn cokrige(
     row("the chosen GP, nothing given", &trained[chosen][1], &result.without.1, "");
     println!("  Chosen: the smallest model within a standard error of the least training MAE.");
     let score = &result.with.1;
-    let gap = Difference::of(&score.errors, &squares.errors);
+    let gap = compared(&score.errors, &squares.errors);
     if score.mae < squares.mae {
         println!("  Its MAE at the validation sites beats least squares' ({gap}).");
     } else {
         println!("  Its MAE at the validation sites does not beat least squares' ({gap}),");
-        let gap = Difference::of(&trained[chosen][0].errors, &cv[0].errors);
+        let gap = compared(&trained[chosen][0].errors, &cv[0].errors);
         println!("  while at the training sites, cross-validated, it is {gap}.");
     }
     for (i, v) in variants.iter().enumerate() {
         if trained[i][0].mae < trained[chosen][0].mae {
-            let gap = Difference::of(&trained[i][0].errors, &trained[chosen][0].errors);
+            let gap = compared(&trained[i][0].errors, &trained[chosen][0].errors);
             println!("  At the training sites the {} is better ({gap}).", v.name);
         }
     }

@@ -5,6 +5,7 @@ use coregion::analysis::metrics;
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis, s};
 
 use crate::baseline::Gaussian;
+use crate::difference::Difference;
 
 /// Level of the intervals whose coverage is counted.
 pub(crate) const LEVEL: f64 = 0.95;
@@ -64,4 +65,10 @@ fn standard_error(values: &Array1<f64>) -> f64 {
 
 fn column(v: ArrayView1<'_, f64>) -> ArrayView2<'_, f64> {
     v.insert_axis(Axis(1))
+}
+
+/// How the mean of some losses differs from the mean of others at the same sites.
+pub(crate) fn compared(losses: &Array1<f64>, others: &Array1<f64>) -> Difference {
+    let sites: Vec<usize> = (0..losses.len()).collect();
+    Difference::of_blocks(losses.view(), others.view(), &sites)
 }
