@@ -1,41 +1,17 @@
-//! What the difference between the losses of two models at the same rows is worth.
+//! A difference between two models, and what it is worth.
 
 use std::fmt;
 
-use ndarray::ArrayView1;
-
-/// The mean of some losses less the mean of others, with its standard error.
+/// The loss of a model less that of another, with its standard error.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Difference {
-    /// The mean difference.
+    /// The difference.
     pub(crate) excess: f64,
     /// Its standard error, paired.
     pub(crate) error: f64,
 }
 
 impl Difference {
-    /// Losses and others at the same rows. Rows of one block, an uninterrupted run of them, may
-    /// depend on each other: what varies freely is the sum over a block.
-    pub(crate) fn of_blocks<B: PartialEq>(
-        losses: ArrayView1<f64>,
-        others: ArrayView1<f64>,
-        blocks: &[B],
-    ) -> Self {
-        let differences = &losses - &others;
-        let n = differences.len() as f64;
-        let excess = differences.sum() / n;
-        let mut sums: Vec<f64> = Vec::new();
-        for (i, d) in differences.iter().enumerate() {
-            match sums.last_mut() {
-                Some(sum) if blocks[i] == blocks[i - 1] => *sum += d - excess,
-                _ => sums.push(d - excess),
-            }
-        }
-        let count = sums.len() as f64;
-        let square = sums.iter().map(|s| s * s).sum::<f64>() * count / (count - 1.0);
-        Difference { excess, error: square.sqrt() / n }
-    }
-
     /// Whether it is at least two standard errors from zero.
     pub(crate) fn is_clear(&self) -> bool {
         self.excess.abs() >= 2.0 * self.error

@@ -17,6 +17,8 @@ mod interpolation;
 mod job;
 mod joint;
 mod neighbours;
+#[path = "../common/paired.rs"]
+mod paired;
 #[path = "../common/regression.rs"]
 mod regression;
 mod report;

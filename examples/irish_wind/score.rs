@@ -5,6 +5,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::difference::Difference;
 use crate::joint::Joint;
+use crate::paired;
 
 /// The measurements that predictions are judged by.
 pub(crate) struct Judge {
@@ -96,7 +97,7 @@ impl Judge {
     }
 
     fn gap(&self, one: ArrayView1<f64>, other: ArrayView1<f64>) -> Difference {
-        Difference::of_blocks(one, other, &self.blocks)
+        paired::compared(one, other, &self.blocks)
     }
 }
 

@@ -15,6 +15,8 @@ mod drawing;
 mod figure;
 #[path = "../common/heatmap.rs"]
 mod heatmap;
+#[path = "../common/paired.rs"]
+mod paired;
 #[path = "../common/regression.rs"]
 mod regression;
 mod score;

@@ -6,6 +6,7 @@ use ndarray::{Array1, ArrayView1, ArrayView2, Axis, s};
 
 use crate::baseline::Gaussian;
 use crate::difference::Difference;
+use crate::paired;
 
 /// Level of the intervals whose coverage is counted.
 pub(crate) const LEVEL: f64 = 0.95;
@@ -70,5 +71,5 @@ fn column(v: ArrayView1<'_, f64>) -> ArrayView2<'_, f64> {
 /// How the mean of some losses differs from the mean of others at the same sites.
 pub(crate) fn compared(losses: &Array1<f64>, others: &Array1<f64>) -> Difference {
     let sites: Vec<usize> = (0..losses.len()).collect();
-    Difference::of_blocks(losses.view(), others.view(), &sites)
+    paired::compared(losses.view(), others.view(), &sites)
 }
