@@ -129,7 +129,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         judge.alone("multi-task GP, 11 given", given.mean.view(), given.std.view())?,
         judge.alone("least squares, same days", same.mean.view(), same.std.view())?,
         judge.alone("least squares, 1961-77", past.mean.view(), past.std.view())?,
-        judge.alone("the same, days around too", full.mean.view(), full.std.view())?,
+        judge.alone("least squares, around too", full.mean.view(), full.std.view())?,
     ];
     report::print_stations(&scores);
     report::compare(judge, &scores);

@@ -68,14 +68,12 @@ pub(crate) fn compare(judge: &Judge, scores: &[Score]) {
             let gap = judge.smse_gap(own, s);
             gap.excess >= 0.0 && gap.is_clear() == clear
         };
-        let names: Vec<&str> = others.iter().filter(better).map(|s| s.name).collect();
-        if names.is_empty() { "none".to_string() } else { names.join(", ") }
+        others.iter().filter(better).map(|s| s.name).collect::<Vec<_>>().join("; ")
     };
-    println!(
-        "  Better than it by mean SMSE: clearly {}; not clearly {}.",
-        ahead(true),
-        ahead(false)
-    );
+    for (how, names) in [("clearly", ahead(true)), ("not clearly", ahead(false))] {
+        let names = if names.is_empty() { "none" } else { &names };
+        println!("  Smaller mean SMSE, {how}: {names}.");
+    }
 }
 
 /// Says what becomes of a mean over the stations in models that know nothing of each other.
