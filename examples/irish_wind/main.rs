@@ -134,12 +134,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     report::print_stations(&scores);
     report::compare(judge, &scores);
     println!(
-        "  What is measured at the other stations on the day is worth more than the days around."
+        "  Least squares: on the other stations of the day; around too: and on all 12 on the nearest"
     );
     println!(
-        "  Stretches hidden at one station alone, which need gaps in the training table, are for"
+        "  seen days, learned on 1961-77. Stretches hidden at one station alone, which need gaps in"
     );
-    println!("  a later version.\n");
+    println!("  the training table, are for a later version.\n");
 
     let path = drawing::place("irish_wind.svg")?;
     figure::draw(&path, &shown_days(&wind, &days, &around)?, &pairs)?;
