@@ -83,13 +83,15 @@ pub(crate) fn compare_intervals(multi: &Score, single: &Score, constant: &Score)
         return;
     };
     println!(
-        "  The {} hold {} of the mean wind in their 95 % intervals, the {} {}:",
+        "  The {} hold {} of the mean wind in their 95 % intervals, the {} {}.",
         single.name,
         percent(s.coverage[1]),
         multi.name,
         percent(m.coverage[1])
     );
-    println!("  stations that share the weather do not average their errors out.");
+    if s.coverage[1] < m.coverage[1] {
+        println!("  Stations that share the weather do not average their errors out.");
+    }
     if s.loss > c.loss {
         println!(
             "  Of all stations together the {} with the covariance of the training days says\n  \
