@@ -154,6 +154,39 @@ impl Dataset {
         Ok(self)
     }
 
+    /// Some rows, in the order given; a row may be repeated.
+    ///
+    /// ```
+    /// use coregion::Dataset;
+    /// use ndarray::array;
+    /// let (x, y) = (array![[0.0], [1.0], [2.0]], array![[1.0], [3.0], [9.0]]);
+    /// let data = Dataset::new(x.view(), y.view())?.with_task_names(["level"])?;
+    /// let part = data.rows(&[2, 0])?;
+    /// assert_eq!((part.x(), part.y()), (array![[2.0], [0.0]].view(), array![[9.0], [1.0]].view()));
+    /// assert_eq!(part.task_names(), ["level"]);
+    /// assert!(data.rows(&[3]).is_err());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] where there is no such row, or none is asked for.
+    pub fn rows(&self, rows: &[usize]) -> Result<Self> {
+        let bad = rows.iter().find(|i| **i >= self.n_rows());
+        if rows.is_empty() || bad.is_some() {
+            return Err(Error::InvalidValue {
+                argument: "rows".to_string(),
+                found: bad.map_or_else(|| "none".to_string(), ToString::to_string),
+                expected: format!("at least one number below {}", self.n_rows()),
+            });
+        }
+        Ok(Dataset {
+            x: self.x.select(Axis(0), rows),
+            y: self.y.select(Axis(0), rows),
+            task_names: self.task_names.clone(),
+            feature_names: self.feature_names.clone(),
+        })
+    }
+
     /// One task alone, with the same inputs.
     ///
     /// ```

@@ -5,7 +5,7 @@ use coregion::prelude::*;
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
-use crate::baseline::{Gaussian, Regression};
+use crate::baseline::Gaussian;
 use crate::data::{METALS, Sites};
 use crate::score::Score;
 
@@ -65,8 +65,8 @@ impl Job {
     /// The target's log at some sites by least squares on the logs of the metals given there.
     pub(crate) fn regression(&self, training: &Sites, at: &Sites) -> coregion::Result<Gaussian> {
         let z = training.logs.select(Axis(1), &self.given);
-        let regression = Regression::fit(z.view(), training.logs.column(self.target))?;
-        Ok(regression.predict(at.logs.select(Axis(1), &self.given).view()))
+        let zs = at.logs.select(Axis(1), &self.given);
+        Gaussian::of_regression(z.view(), training.logs.column(self.target), zs.view())
     }
 
     /// Scores at the training sites of N kinds of predictions, each made for the sites of one part

@@ -6,6 +6,8 @@ use std::path::Path;
 use coregion::Dataset;
 use ndarray::{Array2, ArrayView1, Axis};
 
+use crate::table::Table;
+
 /// The metals, in the order of the columns of the tables.
 pub(crate) const METALS: [&str; 7] = ["Cd", "Co", "Cr", "Cu", "Ni", "Pb", "Zn"];
 /// The inputs: two coordinates in km and two categories.
@@ -24,34 +26,11 @@ pub(crate) struct Sites {
 impl Sites {
     /// Reads one part of the split, `prediction` or `validation`.
     pub(crate) fn read(path: &Path, split: &str) -> Result<Self, Box<dyn Error>> {
-        let mut reader =
-            csv::Reader::from_path(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let header = reader.headers()?.clone();
-        let place = |name: &str| {
-            header
-                .iter()
-                .position(|h| h == name)
-                .ok_or_else(|| format!("{}: no column '{name}'", path.display()))
-        };
-        let split_column = place("split")?;
-        let inputs = INPUTS.map(place).into_iter().collect::<Result<Vec<_>, _>>()?;
-        let metals = METALS.map(place).into_iter().collect::<Result<Vec<_>, _>>()?;
-        let (mut x, mut y) = (Vec::new(), Vec::new());
-        for record in reader.records() {
-            let record = record?;
-            if &record[split_column] != split {
-                continue;
-            }
-            for (columns, out) in [(&inputs, &mut x), (&metals, &mut y)] {
-                for &c in columns {
-                    let cell = &record[c];
-                    out.push(cell.parse::<f64>().map_err(|e| format!("'{cell}': {e}"))?);
-                }
-            }
-        }
-        let n = x.len() / INPUTS.len();
-        let metals = Array2::from_shape_vec((n, METALS.len()), y)?;
-        let x = Array2::from_shape_vec((n, INPUTS.len()), x)?;
+        let table = Table::read(path)?;
+        let places = table.texts("split")?.into_iter().enumerate();
+        let rows: Vec<usize> = places.filter(|(_, s)| *s == split).map(|(i, _)| i).collect();
+        let x = table.numbers(&INPUTS)?.select(Axis(0), &rows);
+        let metals = table.numbers(&METALS)?.select(Axis(0), &rows);
         Ok(Sites { x, logs: metals.mapv(f64::ln), metals })
     }
 

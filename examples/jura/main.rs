@@ -8,26 +8,38 @@
 mod baseline;
 mod cokriging;
 mod data;
+#[path = "../common/difference.rs"]
+mod difference;
+#[path = "../common/drawing.rs"]
+mod drawing;
 mod figure;
+#[path = "../common/heatmap.rs"]
+mod heatmap;
+#[path = "../common/paired.rs"]
+mod paired;
+#[path = "../common/regression.rs"]
+mod regression;
 mod score;
+#[path = "../common/selection.rs"]
 mod selection;
+#[path = "../common/table.rs"]
+mod table;
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use baseline::Gaussian;
 use cokriging::{Job, PARTS};
 use coregion::prelude::*;
 use data::{METALS, Sites};
-use score::{LEVEL, Score, compared, decimals};
+use difference::decimals;
+use score::{LEVEL, Score, compared};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let clock = Instant::now();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let table = root.join("examples/data/jura/data.csv");
-    let figures = std::env::args_os().nth(1);
-    let figures = figures.map_or_else(|| root.join("target/figures"), PathBuf::from);
     let training = Sites::read(&table, "prediction")?;
     let validation = Sites::read(&table, "validation")?;
     println!(
@@ -39,7 +51,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let metals: Vec<usize> = (0..METALS.len()).collect();
     let all = training.dataset(&metals)?;
     println!("\n1. Choice of the model: log marginal likelihood of the training sites\n");
-    let candidates = selection::compare(&all)?;
+    let noises = [Noise::PerTask, Noise::Full];
+    let candidates = selection::compare(&all, &kernels(), &[None, Some(2), Some(3)], &noises)?;
     println!("  M12, M32: Matern 1/2 and 3/2 on the location; class: the same rock * land use");
     println!("\n  Lowest Akaike criteria:");
     for c in candidates.iter().take(3) {
@@ -92,8 +105,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let measured = validation.metals.column(cd.target);
     let (without, with) = (shown.without.0.mean.mapv(f64::exp), shown.with.0.mean.mapv(f64::exp));
     let correlation = best.gp.task_correlation();
-    let path = figures.join("jura.svg");
-    std::fs::create_dir_all(&figures)?;
+    let path = drawing::place("jura.svg")?;
     figure::draw(
         &path,
         &figure::Scatter {
@@ -104,15 +116,29 @@ fn main() -> Result<(), Box<dyn Error>> {
             with: with.view(),
             errors: (shown.without.1.mae, shown.with.1.mae),
         },
-        &figure::Correlations {
+        &heatmap::Correlations {
             names: best.gp.task_names(),
             values: correlation.view(),
             errors: best.gp.task_correlation_std_error().map(|e| e.view()),
         },
     )?;
-    println!("Figure: {}", path.strip_prefix(root).unwrap_or(&path).display());
+    println!("Figure: {}", drawing::shown(&path));
     println!("Total time {:.1} s", clock.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Kernels of the location (columns 0 and 1) and the class of the site, its rock (2) and land use
+/// (3).
+fn kernels() -> [(&'static str, Kernel); 5] {
+    let rough = || Matern12::ard().on([0, 1]);
+    let class = || Categorical::any().on([2]) * Categorical::any().on([3]);
+    [
+        ("M32", Matern32::ard().on([0, 1])),
+        ("M12", rough()),
+        ("M12 * class", rough() * class()),
+        ("M12 + class", rough() + 0.3 * class()),
+        ("M12 + M12 * class", rough() + 0.3 * rough() * class()),
+    ]
 }
 
 /// Scores of the predictions of every metal.

@@ -5,6 +5,8 @@ use coregion::analysis::metrics;
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis, s};
 
 use crate::baseline::Gaussian;
+use crate::difference::Difference;
+use crate::paired;
 
 /// Level of the intervals whose coverage is counted.
 pub(crate) const LEVEL: f64 = 0.95;
@@ -66,20 +68,8 @@ fn column(v: ArrayView1<'_, f64>) -> ArrayView2<'_, f64> {
     v.insert_axis(Axis(1))
 }
 
-/// How the mean of some losses differs from the mean of others at the same sites, in words.
-pub(crate) fn compared(losses: &Array1<f64>, others: &Array1<f64>) -> String {
-    let differences = losses - others;
-    let (excess, error) = (differences.mean().unwrap_or(f64::NAN), standard_error(&differences));
-    format!(
-        "{} {}, paired standard error {}{}",
-        decimals(excess.abs()),
-        if excess > 0.0 { "larger" } else { "smaller" },
-        decimals(error),
-        if excess.abs() < 2.0 * error { ": no clear difference" } else { "" }
-    )
-}
-
-/// Four decimals below 1, three above.
-pub(crate) fn decimals(v: f64) -> String {
-    if v.abs() < 1.0 { format!("{v:.4}") } else { format!("{v:.3}") }
+/// How the mean of some losses differs from the mean of others at the same sites.
+pub(crate) fn compared(losses: &Array1<f64>, others: &Array1<f64>) -> Difference {
+    let sites: Vec<usize> = (0..losses.len()).collect();
+    paired::compared(losses.view(), others.view(), &sites)
 }

@@ -15,7 +15,9 @@ use std::time::Instant;
 const USAGE: &str = "usage: cargo xtask test [--only rust|lapack]\n       cargo xtask docs\n       \
                      cargo xtask bench";
 
-/// Where the figures of the example go, relative to the root of the workspace.
+/// The examples, in `examples`.
+const EXAMPLES: [&str; 2] = ["jura", "irish_wind"];
+/// Where the figures of the examples go, relative to the root of the workspace.
 const FIGURES: &str = "target/figures";
 
 /// The programs in `benches`.
@@ -130,7 +132,8 @@ fn rust_steps(nextest: bool) -> Vec<Step> {
     let mut steps = vec![cargo("fmt --all --check"), clippy(None)];
     steps.extend(tests(None, nextest));
     steps.push(docs(None));
-    steps.push(cargo("run --release --example jura --").with(FIGURES));
+    let examples = EXAMPLES.iter();
+    steps.extend(examples.map(|e| cargo(&format!("run --release --example {e} --")).with(FIGURES)));
     steps
 }
 

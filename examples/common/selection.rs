@@ -1,18 +1,30 @@
-//! The choice among a short list of models, by the training sites alone.
+//! The choice among a short list of models, by the training rows alone.
 
 use std::time::Duration;
 
 use coregion::prelude::*;
 use rayon::prelude::*;
 
-/// How the metals hang together: in the signal and in the noise.
+/// How the tasks hang together: in the signal and in the noise.
 struct Structure {
+    name: String,
     task: Task,
     noise: Noise,
-    name: &'static str,
     /// Directions in which the parameters move without changing the model: the rotations of the
     /// factor of a low-rank covariance.
     redundant: usize,
+}
+
+/// Task covariances of those ranks, of free form for `None`, under each noise.
+fn structures(ranks: &[Option<usize>], noises: &[Noise]) -> Vec<Structure> {
+    let one = |noise: &Noise, rank: &Option<usize>| {
+        let (name, task, redundant) = match *rank {
+            None => ("free-form".to_string(), FreeForm::new(), 0),
+            Some(r) => (format!("rank {r}"), LowRank::new(r), r * (r - 1) / 2),
+        };
+        Structure { name, task, noise: noise.clone(), redundant }
+    };
+    noises.iter().flat_map(|noise| ranks.iter().map(move |rank| one(noise, rank))).collect()
 }
 
 /// A model of the list, fitted.
@@ -32,38 +44,15 @@ impl Candidate {
     }
 }
 
-/// Kernels of the location (columns 0 and 1) and the class of the site, its rock (2) and land use
-/// (3).
-fn kernels() -> Vec<(&'static str, Kernel)> {
-    let rough = || Matern12::ard().on([0, 1]);
-    let class = || Categorical::any().on([2]) * Categorical::any().on([3]);
-    vec![
-        ("M32", Matern32::ard().on([0, 1])),
-        ("M12", rough()),
-        ("M12 * class", rough() * class()),
-        ("M12 + class", rough() + 0.3 * class()),
-        ("M12 + M12 * class", rough() + 0.3 * rough() * class()),
-    ]
-}
-
-fn structures() -> Vec<Structure> {
-    let mut out = Vec::new();
-    for noise in [Noise::PerTask, Noise::Full] {
-        for (name, task, redundant) in [
-            ("free-form", FreeForm::new(), 0),
-            ("rank 2", LowRank::new(2), 1),
-            ("rank 3", LowRank::new(3), 3),
-        ] {
-            out.push(Structure { task, noise: noise.clone(), name, redundant });
-        }
-    }
-    out
-}
-
 /// Fits every model of the list and prints the log likelihoods. The models come back in the order
 /// of Akaike's criterion, the best first.
-pub(crate) fn compare(training: &Dataset) -> coregion::Result<Vec<Candidate>> {
-    let (kernels, structures) = (kernels(), structures());
+pub(crate) fn compare(
+    training: &Dataset,
+    kernels: &[(&str, Kernel)],
+    ranks: &[Option<usize>],
+    noises: &[Noise],
+) -> coregion::Result<Vec<Candidate>> {
+    let structures = structures(ranks, noises);
     let pairs: Vec<_> =
         kernels.iter().flat_map(|k| structures.iter().map(move |s| (k, s))).collect();
     let mut fits = pairs
@@ -78,11 +67,14 @@ pub(crate) fn compare(training: &Dataset) -> coregion::Result<Vec<Candidate>> {
         })
         .collect::<coregion::Result<Vec<_>>>()?;
 
-    println!("  {:18} noise per-task {:19} noise full", "", "");
+    let width = 11 * ranks.len() - 1;
+    let over: Vec<String> =
+        noises.iter().map(|n| format!("{:width$}", format!("noise {n}"))).collect();
+    println!("  {:18}  {}", "", over.join(" ").trim_end());
     print!("  {:18}", "kernel");
     structures.iter().for_each(|s| print!(" {:>10}", s.name));
     println!(" {:>10}", "time, s");
-    for (row, (kernel, _)) in fits.chunks(structures.len()).zip(&kernels) {
+    for (row, (kernel, _)) in fits.chunks(structures.len()).zip(kernels) {
         print!("  {kernel:18}");
         row.iter().for_each(|c| print!(" {:>10.1}", c.gp.log_marginal_likelihood()));
         let time: Duration = row.iter().map(|c| c.gp.report().wall_time).sum();

@@ -1,0 +1,34 @@
+//! What the figures of the examples share: where they go, their font and their colours.
+
+use std::path::{Path, PathBuf};
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+/// The font of every text.
+pub(crate) const FONT: &str = "sans-serif";
+/// What is compared with.
+pub(crate) const GREY: RGBColor = RGBColor(150, 150, 150);
+/// What the example is about.
+pub(crate) const BLUE: RGBColor = RGBColor(33, 102, 172);
+/// What goes against it.
+pub(crate) const RED: RGBColor = RGBColor(178, 24, 43);
+
+/// A part of a figure.
+pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// The place of a figure, in the folder that is the program's first argument or in
+/// `target/figures`; the folder is made.
+pub(crate) fn place(name: &str) -> std::io::Result<PathBuf> {
+    let folder = std::env::args_os().nth(1).map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/figures"),
+        PathBuf::from,
+    );
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder.join(name))
+}
+
+/// That place as the text shows it: relative to the project where it lies inside.
+pub(crate) fn shown(path: &Path) -> std::path::Display<'_> {
+    path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path).display()
+}
