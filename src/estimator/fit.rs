@@ -195,6 +195,8 @@ fn learn(
     let outer_settings = LbfgsSettings {
         gradient_tolerance: settings.gradient_tolerance,
         max_iterations: settings.max_iterations,
+        // At an optimum on the boundary what the inner problem leaves is of the order of its gradient.
+        value_noise: if joint { 0.0 } else { inner_tolerance(settings, model) },
         ..LbfgsSettings::default()
     };
     let free = model.layout().pack(&start);

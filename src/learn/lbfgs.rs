@@ -30,20 +30,29 @@ pub struct LbfgsSettings {
     pub max_iterations: usize,
     /// Pairs of steps and gradient changes remembered.
     pub memory: usize,
+    /// How well values are known: where the gradient of a point is below the tolerance, it ends the
+    /// search although another point's value is lower by up to this.
+    pub value_noise: f64,
     /// Longest move of one variable away from the best point that is evaluated.
     pub max_move: f64,
 }
 
 impl Default for LbfgsSettings {
     fn default() -> Self {
-        LbfgsSettings { gradient_tolerance: 1e-5, max_iterations: 200, memory: 10, max_move: 5.0 }
+        LbfgsSettings {
+            gradient_tolerance: 1e-5,
+            max_iterations: 200,
+            memory: 10,
+            value_noise: 0.0,
+            max_move: 5.0,
+        }
     }
 }
 
 /// Curvature of the bowl that replaces the objective where it cannot be evaluated.
 const BOWL: f64 = 10.0;
 /// Calls without a better point that end a run.
-const PATIENCE: usize = 200;
+const PATIENCE: usize = 100;
 /// Runs from the best point with an empty history, at most.
 const RUNS: usize = 6;
 /// A run that gains less than this is the last.
@@ -53,6 +62,8 @@ struct Evaluator<'a> {
     objective: &'a mut dyn Objective,
     best: (Vec<f64>, f64, Vec<f64>),
     last: (Vec<f64>, f64, Vec<f64>),
+    gradient_tolerance: f64,
+    value_noise: f64,
     max_move: f64,
     /// Factor between the objective and what argmin sees.
     scale: f64,
@@ -87,6 +98,11 @@ impl Evaluator<'_> {
                     if value < self.best.1 {
                         self.best = (point.to_vec(), value, gradient.clone());
                         self.idle = 0;
+                    } else if value <= self.best.1 + self.value_noise
+                        && max_norm(&gradient) <= self.gradient_tolerance
+                    {
+                        self.best = (point.to_vec(), value, gradient);
+                        return Err(stopped());
                     }
                     (value, gradient)
                 }
@@ -179,6 +195,8 @@ pub fn minimise(
         objective,
         best: here.clone(),
         last: here,
+        gradient_tolerance: settings.gradient_tolerance,
+        value_noise: settings.value_noise,
         max_move: settings.max_move,
         scale: 1.0,
         trace,
@@ -297,6 +315,27 @@ mod tests {
         let settings = LbfgsSettings { max_iterations: 3, ..LbfgsSettings::default() };
         let out = minimise(&mut objective, &[-1.2, 1.0], &settings).unwrap();
         assert_eq!((out.stop, out.iterations), (Stop::Limit, 3));
+    }
+
+    #[test]
+    fn noise_of_the_values_does_not_hide_the_minimum() {
+        /// A bowl whose values are off by up to 1e-7, with exact gradients.
+        struct Noisy(usize);
+        impl Objective for Noisy {
+            fn evaluate(&mut self, p: &[f64]) -> Result<(f64, Vec<f64>)> {
+                self.0 += 1;
+                let noise = 1e-7 * ((self.0 * 7919) % 101) as f64 / 101.0;
+                Ok((p[0] * p[0] + noise, vec![2.0 * p[0]]))
+            }
+        }
+        // The first value is lower than any that follows near the minimum.
+        let settings = LbfgsSettings { value_noise: 1e-7, ..LbfgsSettings::default() };
+        for start in [1e-4, 2e-5, -7e-5, 0.3] {
+            let mut objective = Noisy(0);
+            let out = minimise(&mut objective, &[start], &settings).unwrap();
+            assert_eq!(out.stop, Stop::Converged, "from {start}");
+            assert!(out.gradient_norm() <= 1e-5 && objective.0 < 40, "{}", objective.0);
+        }
     }
 
     #[test]
