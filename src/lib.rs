@@ -58,16 +58,18 @@
 //! # What is exact
 //!
 //! For complete tables and one separable term, which is what this version serves, likelihoods,
-//! gradients, means, variances, covariances, conditioning and samples are exact up to rounding: no
-//! inducing points, no iterative solver, no jitter. Negative eigenvalues of a Gram matrix at the level
-//! of rounding are set to zero, and the report counts them. Standard errors of task correlations are
+//! gradients, means, variances, covariances, conditioning, samples, ridge regression and leave-out are
+//! exact up to rounding (on long paths of penalties, precisions and duals to 1e-13 of their values): no
+//! inducing points, no iterative solver, no jitter. Negative eigenvalues of a Gram matrix at the level of
+//! rounding are set to zero, and the report counts them. Standard errors of task correlations are
 //! asymptotic (Fisher information at held kernel parameters).
 //!
 //! # The rooms
 //!
 //! Data flow one way: [`data`] -> [`kernel`] and [`task`] -> [`matrix_kernel`] -> [`gram`] and
-//! [`op`] -> [`solve`] -> [`gp`], with [`learn`] beside it -> [`estimator`] -> [`io`], which keeps fitted
-//! models in files. [`analysis`] judges predictions. [`mathematics`] has the formulas with their sources.
+//! [`op`] -> [`solve`] -> [`gp`] and [`ridge`], with [`learn`] beside them -> [`estimator`] -> [`io`],
+//! which keeps fitted models in files. [`analysis`] judges predictions. [`mathematics`] has the formulas
+//! with their sources.
 
 pub mod analysis;
 pub mod data;

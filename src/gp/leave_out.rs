@@ -1,10 +1,13 @@
 //! Closed-form leave-out of the training data.
 
-use ndarray::Array3;
+use std::sync::Arc;
+
+use ndarray::{Array3, ArrayView2, Axis};
 
 use super::Posterior;
 use crate::error::Result;
-use crate::solve::{LeaveOut, LeftOut, leave_out, row_covariances};
+use crate::linalg;
+use crate::solve::{KroneckerFactor, LeaveOut, LeftOut, fixed_effects, leave_out, row_covariances};
 
 impl Posterior {
     /// What the model says of the training observations, each block of them from all others; every
@@ -19,6 +22,38 @@ impl Posterior {
     /// Cholesky factor; [`crate::Error::Numerical`] where a prediction overflows.
     pub fn leave_out(&self, by: &LeaveOut) -> Result<LeftOut> {
         leave_out(&self.factor, None, by)?.of(self.model.y())
+    }
+
+    /// The same with constant means that are not known: each task's constant is learned anew from what
+    /// is left, by generalised least squares, and its uncertainty is part of the prediction (ordinary
+    /// kriging). Kernel, B and noise are held.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let held = gp.posterior().leave_out(&LeaveOut::Row)?;
+    /// let free = gp.posterior().leave_out_with_free_means(&LeaveOut::Row)?;
+    /// assert!(free.std[[0, 0]] > held.std[[0, 0]]);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Posterior::leave_out`]; [`crate::Error::Incompatible`] where a task is left out at every
+    /// row: nothing is left to learn its mean from.
+    pub fn leave_out_with_free_means(&self, by: &LeaveOut) -> Result<LeftOut> {
+        let spectrum = self.factor.spectrum();
+        let ones = spectrum.vectors.sum_axis(Axis(0)); // U' 1
+        let rotated = linalg::matmul(spectrum.vectors.t(), self.model.y());
+        let solved = |data: ArrayView2<f64>| {
+            KroneckerFactor::new(Arc::clone(spectrum), self.factor.congruence().clone(), data)
+        };
+        let means = fixed_effects(&solved(rotated.view()), ones.view());
+        let known = &ones.view().insert_axis(Axis(1)) * &means;
+        let factor = solved((&rotated - &known).view());
+        leave_out(&factor, Some(ones.view()), by)?.of(self.model.y())
     }
 
     /// Covariances (n, T, T) between the observations of a row given all other rows: what

@@ -76,8 +76,26 @@ fn every_way_equals_refits_for_every_noise() {
             }
             let covariances = gp.leave_one_row_out_covariances().unwrap();
             assert_close(&covariances, &refitted_rows(&covariance(&gp), n, t), 1e-8);
+            assert_free_means(&gp, &y);
         }
     }
+}
+
+/// Constant means learned anew from what is left.
+#[track_caller]
+fn assert_free_means(gp: &FittedMultiTaskGp, y: &Array2<f64>) {
+    let (n, t) = y.dim();
+    let fixed = Array2::from_shape_fn((n * t, t), |(p, s)| f64::from(u8::from(p % t == s)));
+    for by in ways(n).into_iter().filter(|by| *by != LeaveOut::Task) {
+        let found = gp.posterior().leave_out_with_free_means(&by).unwrap();
+        let (mean, std, densities) = dense::leave_out(&covariance(gp), Some(&fixed), y, &by);
+        assert_close(&found.mean, &mean, 1e-8);
+        assert_close(&found.std, &std, 1e-8);
+        let found = ndarray::Array1::from_iter(found.log_density.iter().copied());
+        assert_close(&found, &ndarray::Array1::from(densities), 1e-8);
+    }
+    let task = gp.posterior().leave_out_with_free_means(&LeaveOut::Task);
+    assert!(matches!(task, Err(Error::Incompatible { .. })));
 }
 
 /// T x T covariances of each row given the others.

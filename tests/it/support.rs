@@ -250,7 +250,11 @@ fn assert_report(gp: &FittedMultiTaskGp) {
     }
     let best = report.restarts.iter().map(|r| r.log_posterior).fold(f64::NEG_INFINITY, f64::max);
     let traced = report.trace.iter().map(|p| p.value).fold(f64::NEG_INFINITY, f64::max);
-    assert!((best - traced).abs() <= 1e-9 * best.abs().max(1.0), "{best} {traced}");
+    let rounding = 1e-9 * best.abs().max(1.0);
+    // A point of small gradient may end the search up to the inner problems' precision below the
+    // highest value.
+    let precision = 1e-6 * gp.posterior().model().n_observations() as f64;
+    assert!(best <= traced + rounding && best >= traced - precision - rounding, "{best} {traced}");
     if report.converged {
         // What is said of the kernel parameters holds for B and Sigma too.
         let norm = gradient_norm(gp);
