@@ -52,6 +52,7 @@ pub struct MultiTaskKernelRidge {
     fit_intercept: bool,
     criterion: Criterion,
     refine: bool,
+    each_task: bool,
     observer: Option<Arc<PathObserver>>,
 }
 
@@ -79,6 +80,7 @@ impl MultiTaskKernelRidge {
             fit_intercept: false,
             criterion: Criterion::default(),
             refine: false,
+            each_task: false,
             observer: None,
         }
     }
@@ -239,6 +241,28 @@ impl MultiTaskKernelRidge {
         self
     }
 
+    /// Whether each task then gets a penalty of its own: from the best one of the grid they move
+    /// together to a minimum of the criterion, by its gradient. For criteria that leave out rows.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::Array2;
+    /// # let x = Array2::from_shape_fn((20, 1), |(i, _)| 0.5 * i as f64);
+    /// # let rough = |i: usize| f64::from((i as i32 * 7) % 5 - 2);
+    /// # let y = Array2::from_shape_fn((20, 2), |(i, t)| x[[i, 0]].sin() + [0.01, 0.5][t] * rough(i));
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let one = MultiTaskKernelRidge::new(Rbf::isotropic(1.0)).alphas(vec![0.01, 0.1, 1.0]);
+    /// let each = one.clone().penalty_for_each_task(true).fit(&data)?;
+    /// let one = one.fit(&data)?;
+    /// assert!(each.criterion_value() < one.criterion_value());
+    /// assert!(each.penalties()[1] > 10.0 * each.penalties()[0]); // the second task is noisier
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn penalty_for_each_task(mut self, each: bool) -> Self {
+        self.each_task = each;
+        self
+    }
+
     /// Is told of every finished part of the path and may cancel it.
     pub fn observer(
         mut self,
@@ -294,16 +318,16 @@ impl MultiTaskKernelRidge {
         weights: Option<ArrayView1<f64>>,
     ) -> Result<FittedMultiTaskKernelRidge> {
         let clock = Instant::now();
-        let units = self.unit_penalties(data.n_tasks())?;
+        let mut units = self.unit_penalties(data.n_tasks())?;
         let alphas = self.checked_alphas()?;
         let identity = || vec![Diagonal::starting_at(vec![1.0; data.n_tasks()])];
         let tasks = if self.tasks.is_empty() { identity() } else { self.tasks.clone() };
         let problem = Problem::new(data, &self.kernel, weights, self.fit_intercept)?;
-        let candidates = tasks
+        let mut candidates = tasks
             .iter()
             .map(|task| Candidate::new(&problem, task, units.view()))
             .collect::<Result<Vec<_>>>()?;
-        let selected = alphas.len() * candidates.len() > 1 || self.refine;
+        let selected = alphas.len() * candidates.len() > 1 || self.refine || self.each_task;
         let mut errors = Array2::zeros((0, 0));
         let (mut best, mut alpha) = (0, alphas[0]);
         if selected {
@@ -322,10 +346,25 @@ impl MultiTaskKernelRidge {
             alpha = problem.refine(&candidates[best], alphas, alpha, &self.criterion)?;
             value = Some(problem.evaluate(&candidates[best], alpha, &self.criterion)?.0);
         }
+        let mut relative = self.relative_penalties.clone().map(Array1::from);
+        if self.each_task {
+            let weights = self.task_weights.clone().map(Array1::from);
+            let weights = weights.unwrap_or_else(|| Array1::ones(data.n_tasks()));
+            let start = &units * &weights * alpha;
+            let (penalties, least) = problem.refine_each_task(
+                &tasks[best],
+                &start.to_vec(),
+                weights.view(),
+                &self.criterion,
+            )?;
+            let own = penalties / alpha;
+            units = &own / &weights;
+            candidates[best] = Candidate::new(&problem, &tasks[best], units.view())?;
+            (relative, value) = (Some(own), Some(least));
+        }
         let solution = problem.solve(&candidates[best], alpha)?;
         let selection =
             Selection { criterion: self.criterion.clone(), alphas: alphas.to_vec(), errors, value };
-        let relative = self.relative_penalties.clone().map(Array1::from);
         Ok(FittedMultiTaskKernelRidge {
             kernel: self.kernel.clone(),
             task: tasks[best].clone(),

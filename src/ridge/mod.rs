@@ -12,6 +12,7 @@
 
 mod candidate;
 mod criterion;
+mod each_task;
 mod evaluate;
 mod grouped;
 mod path;

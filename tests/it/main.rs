@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 mod common;
+mod each_task;
 mod engine;
 mod equivalences;
 mod fits;

@@ -16,18 +16,18 @@ type Table = Array2<f64>;
 
 /// One way of penalising and weighting.
 #[derive(Debug, Clone)]
-struct Case {
-    task: Task,
-    b: Table,
-    alpha: f64,
-    penalties: Option<Vec<f64>>,
-    task_weights: Option<Vec<f64>>,
-    weights: Option<Array1<f64>>,
-    intercept: bool,
+pub(crate) struct Case {
+    pub(crate) task: Task,
+    pub(crate) b: Table,
+    pub(crate) alpha: f64,
+    pub(crate) penalties: Option<Vec<f64>>,
+    pub(crate) task_weights: Option<Vec<f64>>,
+    pub(crate) weights: Option<Array1<f64>>,
+    pub(crate) intercept: bool,
 }
 
 impl Case {
-    fn settings(&self) -> MultiTaskKernelRidge {
+    pub(crate) fn settings(&self) -> MultiTaskKernelRidge {
         let mut s = MultiTaskKernelRidge::new(kernel_of())
             .task(self.task.clone())
             .alpha(self.alpha)
@@ -41,7 +41,7 @@ impl Case {
         s
     }
 
-    fn fit(&self, data: &Dataset) -> FittedMultiTaskKernelRidge {
+    pub(crate) fn fit(&self, data: &Dataset) -> FittedMultiTaskKernelRidge {
         match &self.weights {
             None => self.settings().fit(data).unwrap(),
             Some(w) => self.settings().fit_weighted(data, w.view()).unwrap(),
@@ -49,7 +49,7 @@ impl Case {
     }
 
     /// Noise variances (T) at weight one.
-    fn noise(&self, t: usize) -> Array1<f64> {
+    pub(crate) fn noise(&self, t: usize) -> Array1<f64> {
         let one = || vec![1.0; t];
         let penalties = Array1::from(self.penalties.clone().unwrap_or_else(one));
         penalties * self.alpha / Array1::from(self.task_weights.clone().unwrap_or_else(one))
@@ -63,7 +63,7 @@ impl Case {
     }
 
     /// The dense covariance of the observations that the penalties amount to.
-    fn covariance(&self, x: &Table) -> Table {
+    pub(crate) fn covariance(&self, x: &Table) -> Table {
         let (n, t) = (x.nrows(), self.b.nrows());
         let (bound, theta) = bind(&kernel_of(), x.view());
         let mut k = Table::zeros((n, n));
@@ -77,17 +77,17 @@ impl Case {
         c
     }
 
-    fn fixed(&self, n: usize, t: usize) -> Option<Table> {
+    pub(crate) fn fixed(&self, n: usize, t: usize) -> Option<Table> {
         let h = || Table::from_shape_fn((n * t, t), |(p, s)| f64::from(u8::from(p % t == s)));
         self.intercept.then(h)
     }
 }
 
-fn kernel_of() -> Kernel {
+pub(crate) fn kernel_of() -> Kernel {
     Matern52::new([0.9, 1.4]) + 0.3 * Linear::new(0.5)
 }
 
-fn cases(n: usize, t: usize) -> Vec<Case> {
+pub(crate) fn cases(n: usize, t: usize) -> Vec<Case> {
     let b = definite(t, 4);
     let loads = normal(t, 1, 5);
     let plain = Case {
@@ -139,7 +139,7 @@ fn many_tasks(t: usize, intercept: bool) -> Case {
     }
 }
 
-fn data(n: usize, t: usize) -> Dataset {
+pub(crate) fn data(n: usize, t: usize) -> Dataset {
     let x = normal(n, 2, 1);
     let y = smooth_outputs(x.view(), t, 0.3, 2) + 4.0;
     Dataset::new(x.view(), y.view()).unwrap()
@@ -227,7 +227,7 @@ fn criteria(case: &Case, n: usize) -> Vec<Criterion> {
     squared.chain(densities).chain([Criterion::Gcv]).collect()
 }
 
-fn problem(case: &Case, data: &Dataset) -> (Problem, Candidate) {
+pub(crate) fn problem(case: &Case, data: &Dataset) -> (Problem, Candidate) {
     let weights = case.weights.as_ref().map(|w| w.view());
     let problem = Problem::new(data, &kernel_of(), weights, case.intercept).unwrap();
     let unit = case.noise(data.n_tasks()) / case.alpha;
