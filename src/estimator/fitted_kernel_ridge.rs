@@ -103,7 +103,7 @@ impl FittedMultiTaskKernelRidge {
     }
 
     /// The criterion for every task covariance (rows) and penalty (columns), in the order given; empty
-    /// where there was no choice.
+    /// where there was no choice, infinite where it could not be computed.
     pub fn cv_errors(&self) -> ArrayView2<'_, f64> {
         self.selection.errors.view()
     }
@@ -238,11 +238,15 @@ impl FittedMultiTaskKernelRidge {
     pub fn warnings(&self) -> Vec<Warning> {
         let (alpha, alphas) = (self.alpha(), self.alphas());
         let inside = alphas.iter().any(|a| *a < alpha) && alphas.iter().any(|a| *a > alpha);
-        match alphas.len() {
-            1 => Vec::new(),
-            _ if inside || !alphas.contains(&alpha) => Vec::new(),
-            _ => vec![Warning::PenaltyAtEnd { alpha }],
+        let mut out = Vec::new();
+        if alphas.len() > 1 && !inside && alphas.contains(&alpha) {
+            out.push(Warning::PenaltyAtEnd { alpha });
         }
+        let count = self.cv_errors().iter().filter(|v| v.is_infinite()).count();
+        if count > 0 {
+            out.push(Warning::PenaltiesNotJudged { count });
+        }
+        out
     }
 
     /// Names of the tasks.

@@ -340,6 +340,10 @@ impl MultiTaskKernelRidge {
                 .indexed_iter()
                 .fold(((0, 0), f64::INFINITY), |b, (at, &v)| if v < b.1 { (at, v) } else { b });
             (best, alpha) = (place.0, alphas[place.1]);
+            if errors.iter().all(|v| v.is_infinite()) {
+                // No penalty can be judged: the reason is that of the first.
+                problem.evaluate(&candidates[best], alpha, &self.criterion)?;
+            }
         }
         let mut value = selected.then(|| errors.iter().fold(f64::INFINITY, |m, v| m.min(*v)));
         if self.refine {

@@ -62,6 +62,11 @@ pub enum Warning {
     },
     /// One row tells nothing of the covariances: they are at their start values.
     OneRow,
+    /// Penalties at which the criterion could not be computed, and which were not chosen.
+    PenaltiesNotJudged {
+        /// Their number, over all task covariances.
+        count: usize,
+    },
     /// The penalty chosen is the smallest or the largest there was.
     PenaltyAtEnd {
         /// The penalty.
@@ -96,6 +101,9 @@ impl fmt::Display for Warning {
                 "not converged: largest gradient entry {} nats per observation ({stop:?})",
                 number(*gradient_norm)
             ),
+            Warning::PenaltiesNotJudged { count } => {
+                write!(f, "at {count} penalties the criterion could not be computed")
+            }
             Warning::PenaltyAtEnd { alpha } => {
                 write!(f, "the penalty {} is at an end of the grid: widen it", number(*alpha))
             }

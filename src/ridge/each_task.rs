@@ -216,8 +216,9 @@ impl Problem {
             for (row, (j, l)) in pairs_of(k).enumerate() {
                 let of = |a: usize, b: usize| u.dot(&(&rotated.inverse.row(a) * &scaled.row(b)));
                 let inner = scaled.row(j).dot(&scaled.row(l));
-                let change = &(of(j, l) * &p.row(l)) + &(of(l, j) * &p.row(j))
-                    - &(&p.row(j) * &p.row(l)) * inner;
+                let mut change = of(j, l) * p.row(l);
+                change += &(of(l, j) * p.row(j));
+                change.scaled_add(-inner, &(&p.row(j) * &p.row(l)));
                 products.row_mut(row).scaled_add(-1.0, &change);
             }
         }

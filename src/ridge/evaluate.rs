@@ -270,7 +270,7 @@ fn tasks(candidate: &Candidate, rotated: &Rotated, loss: Loss) -> (f64, f64) {
     score::table(candidate, loss, (&h, &dual), Some((&d_h, &d_dual)))
 }
 
-pub(super) fn not_finite(criterion: &Criterion, alpha: f64, value: f64) -> Error {
+fn not_finite(criterion: &Criterion, alpha: f64, value: f64) -> Error {
     Error::Numerical {
         operation: format!("the criterion ({criterion})"),
         detail: format!("it is {value} at alpha = {alpha:e}"),

@@ -3,11 +3,11 @@
 use ndarray::{Array1, Array2, Zip, s};
 use rayon::prelude::*;
 
-use super::evaluate::{Rotated, not_finite};
+use super::evaluate::Rotated;
 use super::problem::check_penalty;
 use super::score::{self, Loss, Pieces};
 use super::{Candidate, Criterion, Problem};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::linalg;
 use crate::solve::{Combined, LeaveOut, Resolvent, squares_times};
 
@@ -60,8 +60,11 @@ impl Problem {
     /// # Ok::<(), coregion::Error>(())
     /// ```
     ///
+    /// Where a criterion cannot be computed (a penalty so small that a block has no Cholesky factor) its
+    /// value is infinite.
+    ///
     /// # Errors
-    /// As [`Problem::evaluate`]; what `observe` returns.
+    /// What [`Problem::evaluate`] refuses; what `observe` returns.
     pub fn path(
         &self,
         candidates: &[Candidate],
@@ -99,17 +102,20 @@ impl Problem {
                         Criterion::Gcv => {
                             self.gcv(candidate, &Rotated::new(self, candidate, alpha)).0
                         }
-                        _ => self.evaluate(candidate, alpha, criterion)?.0,
+                        _ => match self.evaluate(candidate, alpha, criterion) {
+                            Err(Error::Numerical { .. } | Error::NotPositive { .. }) => {
+                                f64::INFINITY
+                            }
+                            other => other?.0,
+                        },
                     };
                     finished(1)?;
                     Ok(value)
                 };
                 alphas.iter().map(value).collect::<Result<_>>()?
             };
-            match values.iter().zip(alphas).find(|(v, _)| !v.is_finite()) {
-                None => Ok(values),
-                Some((value, alpha)) => Err(not_finite(criterion, *alpha, *value)),
-            }
+            let known = |v: f64| if v.is_finite() { v } else { f64::INFINITY };
+            Ok(values.into_iter().map(known).collect())
         };
         let rows =
             candidates.par_iter().map_init(Scratch::default, one).collect::<Result<Vec<_>>>()?;

@@ -97,3 +97,25 @@ fn what_cannot_be_chosen_is_refused() {
     let one = Dataset::new(array![[0.0]].view(), array![[1.0, 2.0]].view()).unwrap();
     assert!(settings.fit_intercept(true).fit(&one).is_err());
 }
+
+#[test]
+fn penalties_that_cannot_be_judged_are_not_chosen() {
+    // Duplicated rows and hardly any penalty: blocks without a Cholesky factor.
+    let x = Array2::from_shape_fn((12, 1), |(i, _)| f64::from(i as u32 / 4));
+    let y = smooth_outputs(x.view(), 2, 0.3, 41);
+    let data = Dataset::new(x.view(), y.view()).unwrap();
+    let settings = MultiTaskKernelRidge::new(Rbf::isotropic(1.0))
+        .criterion(LeaveOut::Groups((0..12).map(|i| i / 4).collect()))
+        .alphas(vec![1e-300, 0.1, 1.0]);
+    let ridge = settings.clone().fit(&data).unwrap();
+    let judged: Vec<bool> = ridge.cv_errors().iter().map(|v| v.is_finite()).collect();
+    assert_eq!(judged, [false, true, true]);
+    let warnings: Vec<String> = ridge.warnings().iter().map(ToString::to_string).collect();
+    assert!(ridge.alpha() >= 0.1 && warnings.iter().any(|w| w.starts_with("at 1 penalties")));
+    match settings.alphas(vec![1e-300, 1e-305]).fit(&data) {
+        Ok(ridge) => assert!(ridge.criterion_value().unwrap().is_finite()),
+        Err(error) => {
+            assert!(matches!(error, Error::NotPositive { .. } | Error::Numerical { .. }), "{error}")
+        }
+    }
+}
