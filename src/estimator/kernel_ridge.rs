@@ -131,7 +131,7 @@ impl MultiTaskKernelRidge {
         self.alphas(vec![alpha])
     }
 
-    /// Penalties to choose from.
+    /// Penalties to choose from. Where several are equally good the largest is taken.
     ///
     /// ```
     /// # use coregion::prelude::*;
@@ -336,10 +336,15 @@ impl MultiTaskKernelRidge {
                 _ => Ok(()),
             };
             errors = problem.path(&candidates, alphas, &self.criterion, &observe)?;
-            let (place, _) = errors
-                .indexed_iter()
-                .fold(((0, 0), f64::INFINITY), |b, (at, &v)| if v < b.1 { (at, v) } else { b });
-            (best, alpha) = (place.0, alphas[place.1]);
+            let least = errors.iter().fold(f64::INFINITY, |m, v| m.min(*v));
+            // Where penalties do not differ the largest is the safest.
+            let equal = |v: f64| v <= least + 1e-10 * least.abs();
+            let largest = |b: Option<(usize, f64)>, ((c, a), &v): ((usize, usize), &f64)| match b {
+                Some((_, alpha)) if !equal(v) || alphas[a] <= alpha => b,
+                _ if equal(v) => Some((c, alphas[a])),
+                _ => b,
+            };
+            (best, alpha) = errors.indexed_iter().fold(None, largest).unwrap_or((0, alphas[0]));
             if errors.iter().all(|v| v.is_infinite()) {
                 // No penalty can be judged: the reason is that of the first.
                 problem.evaluate(&candidates[best], alpha, &self.criterion)?;

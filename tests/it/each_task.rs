@@ -119,3 +119,13 @@ fn penalties_that_cannot_be_judged_are_not_chosen() {
         }
     }
 }
+
+#[test]
+fn equally_good_penalties_give_the_largest() {
+    // A column left out whole is predicted as zero by independent tasks, whatever the penalty.
+    let data = data(8, 2);
+    for alphas in [vec![1e-9, 1.0, 0.1], vec![1.0, 1e-9]] {
+        let settings = MultiTaskKernelRidge::new(kernel_of()).criterion(LeaveOut::Task);
+        assert_eq!(settings.alphas(alphas).fit(&data).unwrap().alpha(), 1.0);
+    }
+}
