@@ -346,8 +346,12 @@ impl MultiTaskKernelRidge {
             };
             (best, alpha) = errors.indexed_iter().fold(None, largest).unwrap_or((0, alphas[0]));
             if errors.iter().all(|v| v.is_infinite()) {
-                // No penalty can be judged: the reason is that of the first.
+                // No penalty can be judged: the reason is that of one of them.
                 problem.evaluate(&candidates[best], alpha, &self.criterion)?;
+                return Err(Error::Numerical {
+                    operation: format!("the criterion ({})", self.criterion),
+                    detail: "it is finite at none of the penalties".to_string(),
+                });
             }
         }
         let mut value = selected.then(|| errors.iter().fold(f64::INFINITY, |m, v| m.min(*v)));

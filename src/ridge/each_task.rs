@@ -8,6 +8,7 @@
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 use super::evaluate::Rotated;
+use super::problem::check_penalty;
 use super::{Candidate, Criterion, Problem};
 use crate::error::{Error, Result};
 use crate::learn::{LbfgsSettings, Objective, minimise};
@@ -141,6 +142,7 @@ impl Problem {
         }
         self.check(criterion)?;
         let density = matches!(criterion, Criterion::LogDensity(_));
+        penalties.iter().try_for_each(|a| check_penalty("penalties", *a))?;
         let noise = &penalties / &weights;
         let candidate = Candidate::new(self, task, noise.view())?;
         if candidate.outside.is_some() {
@@ -174,7 +176,7 @@ impl Problem {
                     noise[s] * change / count
                 })
                 .collect();
-            return Ok((value, gradient));
+            return finite(criterion, value, gradient);
         }
         // e in the tasks, weighed; z = P_ii^-1 (v o e) along the directions.
         let residual =
@@ -193,7 +195,7 @@ impl Problem {
                 2.0 * noise[s] * change / total
             })
             .collect();
-        Ok((value, gradient))
+        finite(criterion, value, gradient)
     }
 
     /// Residuals, precisions and their products at the rows, and the dual coefficients (T, n).
@@ -242,6 +244,17 @@ impl Problem {
         let back = linalg::matmul(solved.view(), u.t());
         candidate.to_tasks(back.view(), None)
     }
+}
+
+/// Refuses values that are not finite.
+fn finite(criterion: &Criterion, value: f64, gradient: Array1<f64>) -> Result<(f64, Array1<f64>)> {
+    if value.is_finite() && gradient.iter().all(|g| g.is_finite()) {
+        return Ok((value, gradient));
+    }
+    Err(Error::Numerical {
+        operation: format!("the criterion ({criterion})"),
+        detail: format!("it is {value}, or its gradient overflows"),
+    })
 }
 
 /// Pairs j <= l.

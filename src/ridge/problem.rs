@@ -182,7 +182,9 @@ impl Problem {
             dual *= &column;
             weights *= &column;
         }
-        if !dual.iter().chain(&weights).chain(intercept.iter().flatten()).all(|v| v.is_finite()) {
+        let norm = solved.signal_norm_squared();
+        let values = dual.iter().chain(&weights).chain(intercept.iter().flatten());
+        if !values.chain([&norm]).all(|v| v.is_finite()) {
             return Err(Error::Numerical {
                 operation: "kernel ridge regression".to_string(),
                 detail: format!("the solution at alpha = {alpha:e} is not finite"),

@@ -23,8 +23,8 @@ impl Loss {
     pub(super) fn of(self, q: f64, squares: f64, multiplicity: f64) -> [f64; 4] {
         match self {
             Loss::Squared => {
-                let value = squares / (q * q);
-                [value, -2.0 * value / q, 1.0 / (q * q), 0.0]
+                let value = squares / q / q; // q * q may underflow
+                [value, -2.0 * value / q, 1.0 / q / q, 0.0]
             }
             Loss::Density { alpha } => {
                 let fit = 0.5 * squares / (q * alpha);

@@ -13,7 +13,7 @@ use crate::support::{answers, assert_healthy, kernels, tasks};
 
 /// What a column is filled with.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Fill {
+pub(crate) enum Fill {
     Normal,
     Constant,
     Zero,
@@ -34,12 +34,13 @@ use Fill::{
 };
 
 /// Columns that a data set accepts.
-const ACCEPTED: [Fill; 9] = [Normal, Same, Zero, Huge, Tiny, Far, Whole, Outlier, Nearly];
-const ANY: [Fill; 12] =
+pub(crate) const ACCEPTED: [Fill; 9] =
+    [Normal, Same, Zero, Huge, Tiny, Far, Whole, Outlier, Nearly];
+pub(crate) const ANY: [Fill; 12] =
     [Normal, Same, Zero, Huge, Tiny, Far, Whole, Outlier, Nearly, Extreme, Denormal, NotFinite];
 
 /// A table of such columns, some of its rows repeated.
-fn table(n: usize, fills: &[Fill], seed: u64, repeat: usize) -> Array2<f64> {
+pub(crate) fn table(n: usize, fills: &[Fill], seed: u64, repeat: usize) -> Array2<f64> {
     let draws = normal(n, fills.len(), seed);
     let mut out = Array2::from_shape_fn((n, fills.len()), |(i, j)| {
         let v = draws[[i, j]];
@@ -69,7 +70,7 @@ fn table(n: usize, fills: &[Fill], seed: u64, repeat: usize) -> Array2<f64> {
 }
 
 /// The same cases in every run: another seed and more of them look for others.
-fn settings() -> ProptestConfig {
+pub(crate) fn settings() -> ProptestConfig {
     ProptestConfig {
         cases: 200,
         failure_persistence: None,
@@ -79,7 +80,7 @@ fn settings() -> ProptestConfig {
 }
 
 /// The errors that data may cause; anything else would be the fault of the library.
-fn is_about_the_data(error: &Error) -> bool {
+pub(crate) fn is_about_the_data(error: &Error) -> bool {
     matches!(
         error,
         Error::InvalidValue { .. } | Error::NotPositive { .. } | Error::Numerical { .. }

@@ -10,6 +10,7 @@ mod gradients;
 mod hostile;
 mod hostile_properties;
 mod hostile_refusals;
+mod hostile_ridge;
 mod jura;
 mod kernels;
 mod layering;
