@@ -37,7 +37,8 @@ impl Chosen {
         println!("  Left out by {}, in closed form, {:.1} s:", self.by, self.seconds);
         let (shared, multiple) = (&self.shared, self.shared.ridge.alpha());
         println!("    multi-task kernel ridge: {}", shared.name);
-        println!("      rho {}, {multiple:.2} times the gauges' own penalties", shared.share);
+        let star = if kernel_ridge::is_largest(shared.share) { "*" } else { "" };
+        println!("      rho {}{star}, {multiple:.2} times the gauges' own penalties", shared.share);
         shared.ridge.warnings().iter().for_each(|w| println!("      warning: {w}"));
         let kernels: Vec<&str> = self.own.iter().map(|o| o.name.as_str()).collect();
         println!("    each gauge by itself: {}", kernels.join(", "));
@@ -47,7 +48,7 @@ impl Chosen {
         println!("    linear ridge, log10 of the penalties as shares of the rows:");
         println!("      {}", powers(linear));
         println!(
-            "    *: at an end of the grid. The lowest is least squares, the highest a constant.\n"
+            "    *: at an end of its grid. The lowest penalty is least squares, the highest a constant.\n"
         );
     }
 }

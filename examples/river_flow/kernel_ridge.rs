@@ -55,15 +55,22 @@ pub(crate) struct Own {
     pub(crate) error: f64,
 }
 
-/// The kernels to choose from: the linear one is the limit of long lengthscales.
+/// The kernels to choose from: the linear one is the limit of long lengthscales, the shortest has a
+/// star.
 fn kernels() -> Vec<(String, Kernel)> {
-    let rbf = |p: &i32| (format!("RBF 2^{p}"), Rbf::isotropic(2f64.powi(*p)));
+    let star = |p: &i32| if LENGTHSCALES.first() == Some(p) { "*" } else { "" };
+    let rbf = |p: &i32| (format!("RBF 2^{p}{}", star(p)), Rbf::isotropic(2f64.powi(*p)));
     let linear = ("linear".to_string(), Linear::new(1.0));
     LENGTHSCALES.iter().map(rbf).chain([linear]).collect()
 }
 
 fn penalties() -> Vec<f64> {
     PENALTIES.map(|k| 10f64.powf(0.5 * f64::from(k))).collect()
+}
+
+/// Whether a share is the largest there is.
+pub(crate) fn is_largest(share: f64) -> bool {
+    SHARES.last() == Some(&share)
 }
 
 /// Whether a penalty is at an end of the grid.
