@@ -14,13 +14,15 @@ use crate::score::Score;
 
 const SIZE: (u32, u32) = (1160, 520);
 const LEFT: u32 = 600;
-/// The gauge whose flow is shown: the first.
-const SHOWN: usize = 0;
-/// Colours of the models that are drawn, in the order of the scores; the training mean is not.
-const COLOURS: [Option<RGBColor>; 4] = [Some(BLUE), None, Some(GREY), Some(RED)];
+/// The gauge whose flow is shown: one where the models differ.
+const SHOWN: usize = 3;
+/// Colour of the models of one gauge each.
+const GREEN: RGBColor = RGBColor(27, 120, 55);
+/// Colours of the first scores, which alone are drawn.
+const COLOURS: [RGBColor; 4] = [BLUE, GREEN, RED, GREY];
 
-/// Writes the figure as an SVG file. The scores are those of the multi-task model, the training mean,
-/// persistence and ridge regression.
+/// Writes the figure as an SVG file. The scores begin with those of the multi-task model, the models of
+/// one gauge each, linear ridge regression and persistence.
 pub(crate) fn draw(path: &Path, test: &Windows, scores: &[Score]) -> Result<(), Box<dyn Error>> {
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
@@ -50,7 +52,7 @@ fn draw_block(
     };
     let mut lines = vec![("measured", BLACK, line(&test.y))];
     for (score, colour) in scores.iter().zip(COLOURS) {
-        lines.extend(colour.map(|c| (score.name, c, line(&score.flows))));
+        lines.push((score.name, colour, line(&score.flows)));
     }
     let values = || lines.iter().flat_map(|l| l.2.iter().copied());
     let low = values().fold(f64::INFINITY, |m, v| m.min(v.1));
@@ -87,8 +89,8 @@ fn draw_block(
 
 fn draw_errors(area: &Area, scores: &[Score]) -> Result<(), Box<dyn Error>> {
     let n = GAUGES.len() as f64;
-    let high = scores.iter().zip(COLOURS).filter(|(_, c)| c.is_some());
-    let high = high.flat_map(|(s, _)| s.errors.iter()).fold(0.0f64, |m, v| m.max(*v)) * 1.3;
+    let drawn = scores.iter().zip(COLOURS);
+    let high = drawn.flat_map(|(s, _)| s.errors.iter()).fold(0.0f64, |m, v| m.max(*v)) * 1.5;
     let mut chart = ChartBuilder::on(area)
         .caption("RMSE relative to the training mean", (FONT, 20).into_font())
         .margin(16)
@@ -104,10 +106,10 @@ fn draw_errors(area: &Area, scores: &[Score]) -> Result<(), Box<dyn Error>> {
         .label_style((FONT, 15))
         .x_label_formatter(&|v| format!("{v:.1}"))
         .draw()?;
-    for (score, colour) in scores.iter().zip(COLOURS) {
-        let Some(colour) = colour else { continue };
+    for (k, (score, colour)) in scores.iter().zip(COLOURS).enumerate() {
+        let place = 0.2 + 0.2 * k as f64;
         let points = score.errors.iter().enumerate();
-        let dot = |(t, &e): (usize, &f64)| Circle::new((e, t as f64 + 0.5), 6, colour.filled());
+        let dot = |(t, &e): (usize, &f64)| Circle::new((e, t as f64 + place), 5, colour.filled());
         chart
             .draw_series(points.map(dot))?
             .label(format!("{}: mean {:.3}", score.name, score.mean))

@@ -8,7 +8,12 @@ use crate::form::Form;
 use crate::score::rrmse;
 
 /// Powers of ten of the penalties to choose from, as shares of the number of rows.
-const POWERS: std::ops::RangeInclusive<i32> = -10..=4;
+const POWERS: std::ops::RangeInclusive<i32> = -14..=8;
+
+/// Whether a penalty is at an end of them.
+pub(crate) fn at_end(penalty: f64) -> bool {
+    [POWERS.start(), POWERS.end()].iter().any(|p| penalty == 10f64.powi(**p))
+}
 
 /// A regression of T outputs on p standardised inputs, each output with its penalty.
 pub(crate) struct Ridge {

@@ -16,7 +16,7 @@ const USAGE: &str = "usage: cargo xtask test [--only rust|lapack]\n       cargo 
                      cargo xtask bench";
 
 /// The examples, in `examples`.
-const EXAMPLES: [&str; 2] = ["jura", "irish_wind"];
+const EXAMPLES: [&str; 4] = ["jura", "irish_wind", "river_flow", "choose_by_leave_out"];
 /// Where the figures of the examples go, relative to the root of the workspace.
 const FIGURES: &str = "target/figures";
 

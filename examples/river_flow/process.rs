@@ -1,4 +1,4 @@
-//! The multi-task models.
+//! What learning by the likelihood makes of these rows.
 
 use coregion::prelude::*;
 use ndarray::Array2;
@@ -8,7 +8,7 @@ use crate::form::Form;
 
 /// A multi-task Gaussian process of the outputs in some form, one lengthscale for all inputs. Its
 /// parameters maximise the marginal likelihood, which takes what is left of neighbouring hours for
-/// independent noise; here it is not, and the lengthscale comes out short.
+/// independent noise: where it is not, the lengthscale comes out short.
 pub(crate) struct Process {
     form: Form,
     pub(crate) gp: FittedMultiTaskGp,
