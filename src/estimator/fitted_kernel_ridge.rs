@@ -21,13 +21,13 @@ use crate::task::{Noise, Task};
 
 /// How the penalty and the task covariance were chosen.
 #[derive(Debug, Clone)]
-pub(super) struct Selection {
-    pub(super) criterion: Criterion,
-    pub(super) alphas: Vec<f64>,
+pub(crate) struct Selection {
+    pub(crate) criterion: Criterion,
+    pub(crate) alphas: Vec<f64>,
     /// The criterion (candidates, penalties); empty where there was no choice.
-    pub(super) errors: Array2<f64>,
+    pub(crate) errors: Array2<f64>,
     /// Its value at the penalty taken.
-    pub(super) value: Option<f64>,
+    pub(crate) value: Option<f64>,
 }
 
 /// A fitted vector-valued kernel ridge regression.
@@ -45,17 +45,17 @@ pub(super) struct Selection {
 /// ```
 #[derive(Debug, Clone)]
 pub struct FittedMultiTaskKernelRidge {
-    pub(super) kernel: Kernel,
-    pub(super) task: Task,
-    pub(super) data: Dataset,
-    pub(super) problem: Arc<Problem>,
-    pub(super) task_matrix: TaskMatrix,
-    pub(super) relative_penalties: Array1<f64>,
+    pub(crate) kernel: Kernel,
+    pub(crate) task: Task,
+    pub(crate) data: Dataset,
+    pub(crate) problem: Arc<Problem>,
+    pub(crate) task_matrix: TaskMatrix,
+    pub(crate) relative_penalties: Array1<f64>,
     /// Noise variances at alpha = 1: relative penalties over task weights.
-    pub(super) unit_penalties: Array1<f64>,
-    pub(super) solution: Solution,
-    pub(super) selection: Selection,
-    pub(super) wall_time: Duration,
+    pub(crate) unit_penalties: Array1<f64>,
+    pub(crate) solution: Solution,
+    pub(crate) selection: Selection,
+    pub(crate) wall_time: Duration,
 }
 
 impl FittedMultiTaskKernelRidge {
