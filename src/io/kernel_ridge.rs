@@ -152,7 +152,8 @@ pub(super) fn unpack(
     let candidate = Candidate::new(&problem, &task, unit_penalties.view())?;
     let solution = problem.solve(&candidate, document.alpha)?;
     let error = problem.backward_error(&solution, &dual, intercept.as_ref());
-    if !(error <= AGREEMENT) {
+    let agree = error <= AGREEMENT;
+    if !agree {
         return Err(refuse(
             format!("its dual coefficients leave {error:e} of the equations of its model"),
             NOT_OURS,

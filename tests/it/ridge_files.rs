@@ -285,7 +285,6 @@ fn numbers_that_do_not_fit() {
     ] {
         assert_refused(&with(name, 2, value), "its dual coefficients leave");
     }
-    // An intercept moved with coefficients that still give the data, but do not sum to zero.
     let moved = 1e-3;
     let file = with_document(&bytes, |d| d["alpha"] = json!(ridge.alpha() * (1.0 + moved)));
     assert_refused(&file, "its dual coefficients leave");
