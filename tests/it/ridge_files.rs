@@ -347,8 +347,7 @@ fn documents_that_do_not_fit() {
     let other = with_document(&other, |d| d["criterion_value"] = json!(null));
     assert_refused(&other, "its penalty is not the one it was given");
     // Values that are not given.
-    let missing =
-        with_document(&bytes, |d| drop(d["task"]["values"].as_object_mut().unwrap().clear()));
+    let missing = with_document(&bytes, |d| d["task"]["values"].as_object_mut().unwrap().clear());
     assert_refused(&missing, "it holds no usable model");
     let task = json!({"name": "LowRank", "values": {"rank": 1_000_000, "W": 1.0, "kappa": 1.0}});
     let mut parts = Parts::of(&with("task", task));
