@@ -94,6 +94,7 @@ pub mod mathematics {}
 
 pub use data::Dataset;
 pub use error::{Error, Result};
+pub use io::load;
 
 /// What most programs need, to be imported whole.
 ///

@@ -77,6 +77,29 @@ impl Value {
     }
 }
 
+impl Value {
+    /// The value as messages show it: what is large in part.
+    fn shortened(&self) -> String {
+        const SHOWN: usize = 12;
+        match self {
+            Value::Vector(v) if v.len() > SHOWN => {
+                format!("[{}, ...], {} numbers", numbers(&v[..SHOWN]), v.len())
+            }
+            Value::Counts(v) if v.len() > SHOWN => {
+                let first: Vec<f64> = v[..SHOWN].iter().map(|c| *c as f64).collect();
+                format!("[{}, ...], {} numbers", numbers(&first), v.len())
+            }
+            Value::Matrix(rows) if rows.iter().map(Vec::len).sum::<usize>() > SHOWN * SHOWN => {
+                format!("a matrix of {} rows", rows.len())
+            }
+            Value::Text(text) if text.len() > SHOWN * SHOWN => {
+                format!("\"{}...\"", text.chars().take(SHOWN * SHOWN).collect::<String>())
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -235,11 +258,14 @@ impl Spec {
     /// use coregion::spec::{Spec, Value};
     /// let error = Spec::new("LowRank").invalid("rank", Some(&Value::Count(0)), "at least 1");
     /// assert_eq!(error.to_string(), "LowRank.rank: found 0, expected at least 1");
+    /// let many = Value::Vector(vec![1.0; 5000]); // messages stay short
+    /// let error = Spec::new("RBF").invalid("lengthscale", Some(&many), "shape [2]").to_string();
+    /// assert!(error.ends_with("1, 1, ...], 5000 numbers, expected shape [2]"));
     /// ```
     pub fn invalid(&self, name: &str, found: Option<&Value>, expected: &str) -> Error {
         Error::InvalidValue {
             argument: format!("{}.{name}", self.name),
-            found: found.map_or_else(|| "nothing".to_string(), Value::to_string),
+            found: found.map_or_else(|| "nothing".to_string(), Value::shortened),
             expected: expected.to_string(),
         }
     }

@@ -181,8 +181,11 @@ impl Comparison {
 /// closed form: kernels, ranks, noise forms and ridge regressions in one table.
 ///
 /// A comparison costs its fits: leaving out costs products. Parameters are those learned from all
-/// data: differences between models with many parameters and few rows are somewhat optimistic for
-/// the larger ones. Only the best model is kept in memory.
+/// data, what is left out included, so that every log density is too good, by roughly one to three nats
+/// for each parameter learned: on 259 rows with 150 parameters more than the standard errors of the
+/// differences (the example `choose_by_leave_out` measures it). Between models whose numbers of
+/// parameters differ much, learn the parameters anew without each fold, or prefer the smaller. Standard
+/// errors take what is left out at a time as independent. Only the best model is kept in memory.
 ///
 /// ```
 /// use coregion::estimator::{Settings, compare};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ndarray::{Array1, Array2, Array3, ArrayView2};
 
 use super::fitted::FittedMultiTaskGp;
+use super::kernel_ridge::choice;
 use super::multi_task_gp::{MultiTaskGp, Optimizer};
 use super::report::Warning;
 use crate::data::Dataset;
@@ -21,13 +22,13 @@ use crate::task::{Noise, Task};
 
 /// How the penalty and the task covariance were chosen.
 #[derive(Debug, Clone)]
-pub(super) struct Selection {
-    pub(super) criterion: Criterion,
-    pub(super) alphas: Vec<f64>,
+pub(crate) struct Selection {
+    pub(crate) criterion: Criterion,
+    pub(crate) alphas: Vec<f64>,
     /// The criterion (candidates, penalties); empty where there was no choice.
-    pub(super) errors: Array2<f64>,
+    pub(crate) errors: Array2<f64>,
     /// Its value at the penalty taken.
-    pub(super) value: Option<f64>,
+    pub(crate) value: Option<f64>,
 }
 
 /// A fitted vector-valued kernel ridge regression.
@@ -45,17 +46,18 @@ pub(super) struct Selection {
 /// ```
 #[derive(Debug, Clone)]
 pub struct FittedMultiTaskKernelRidge {
-    pub(super) kernel: Kernel,
-    pub(super) task: Task,
-    pub(super) data: Dataset,
-    pub(super) problem: Arc<Problem>,
-    pub(super) task_matrix: TaskMatrix,
-    pub(super) relative_penalties: Array1<f64>,
+    pub(crate) kernel: Kernel,
+    pub(crate) task: Task,
+    pub(crate) data: Dataset,
+    pub(crate) problem: Arc<Problem>,
+    pub(crate) task_matrix: TaskMatrix,
+    pub(crate) relative_penalties: Array1<f64>,
     /// Noise variances at alpha = 1: relative penalties over task weights.
-    pub(super) unit_penalties: Array1<f64>,
-    pub(super) solution: Solution,
-    pub(super) selection: Selection,
-    pub(super) wall_time: Duration,
+    pub(crate) unit_penalties: Array1<f64>,
+    pub(crate) solution: Solution,
+    pub(crate) selection: Selection,
+    pub(crate) memory_budget: usize,
+    pub(crate) wall_time: Duration,
 }
 
 impl FittedMultiTaskKernelRidge {
@@ -106,6 +108,25 @@ impl FittedMultiTaskKernelRidge {
     /// where there was no choice, infinite where it could not be computed.
     pub fn cv_errors(&self) -> ArrayView2<'_, f64> {
         self.selection.errors.view()
+    }
+
+    /// The place of the task covariance taken among those given, a row of `cv_errors`.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let tasks: Vec<Task> = [-0.8, 0.0, 0.8]
+    ///     .map(|rho| Fixed::at(array![[1.0, rho], [rho, 1.0]].view()))
+    ///     .to_vec();
+    /// let ridge = MultiTaskKernelRidge::new(Rbf::isotropic(1.0)).tasks(tasks).fit(&data)?;
+    /// assert_eq!(ridge.task_index(), 2);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn task_index(&self) -> usize {
+        choice(self.cv_errors(), self.alphas()).0
     }
 
     /// The criterion at the penalty taken; `None` where there was no choice.
@@ -178,13 +199,27 @@ impl FittedMultiTaskKernelRidge {
     /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
     /// # let data = Dataset::new(x.view(), y.view())?;
     /// let ridge = MultiTaskKernelRidge::new(Rbf::isotropic(1.0)).fit(&data)?;
-    /// let variance = ridge.leave_one_row_out_covariances()[[2, 1, 1]];
+    /// let variance = ridge.leave_one_row_out_covariances()?[[2, 1, 1]];
     /// let std = ridge.leave_one_out(&LeaveOut::Row)?.std;
     /// assert!((variance - std[[2, 1]].powi(2)).abs() < 1e-12);
     /// # Ok::<(), coregion::Error>(())
     /// ```
-    pub fn leave_one_row_out_covariances(&self) -> Array3<f64> {
-        self.problem.leave_out_row_covariances(&self.solution)
+    ///
+    /// # Errors
+    /// [`Error::Memory`] beyond the memory budget.
+    pub fn leave_one_row_out_covariances(&self) -> Result<Array3<f64>> {
+        let (n, t) = self.data.y().dim();
+        let needed = n.saturating_mul(t).saturating_mul(t).saturating_mul(8);
+        if needed > self.memory_budget {
+            return Err(Error::Memory {
+                what: "the covariances of the rows left out".to_string(),
+                needed,
+                budget: self.memory_budget,
+                advice: "ask for standard deviations (`leave_one_out`), or raise `memory_budget`"
+                    .to_string(),
+            });
+        }
+        Ok(self.problem.leave_out_row_covariances(&self.solution))
     }
 
     /// The Gaussian process whose posterior mean this is: the penalties are its noise variances, the

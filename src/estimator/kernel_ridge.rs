@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use super::fitted_kernel_ridge::{FittedMultiTaskKernelRidge, Selection};
 use crate::data::Dataset;
@@ -53,6 +53,7 @@ pub struct MultiTaskKernelRidge {
     criterion: Criterion,
     refine: bool,
     each_task: bool,
+    memory_budget: usize,
     observer: Option<Arc<PathObserver>>,
 }
 
@@ -81,6 +82,7 @@ impl MultiTaskKernelRidge {
             criterion: Criterion::default(),
             refine: false,
             each_task: false,
+            memory_budget: 1 << 30,
             observer: None,
         }
     }
@@ -263,6 +265,21 @@ impl MultiTaskKernelRidge {
         self
     }
 
+    /// Bytes that the covariances of rows left out may take.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let data = Dataset::new(array![[0.0], [1.0]].view(), array![[0.1], [0.9]].view())?;
+    /// let ridge = MultiTaskKernelRidge::new(Rbf::isotropic(1.0)).memory_budget(10).fit(&data)?;
+    /// assert!(matches!(ridge.leave_one_row_out_covariances(), Err(Error::Memory { .. })));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn memory_budget(mut self, bytes: usize) -> Self {
+        self.memory_budget = bytes;
+        self
+    }
+
     /// Is told of every finished part of the path and may cancel it.
     pub fn observer(
         mut self,
@@ -327,6 +344,8 @@ impl MultiTaskKernelRidge {
             .iter()
             .map(|task| Candidate::new(&problem, task, units.view()))
             .collect::<Result<Vec<_>>>()?;
+        // Labels that do not fit are refused also where nothing is chosen by them.
+        self.criterion.leave_out().map_or(Ok(()), |by| by.check(data.n_rows()))?;
         let selected = alphas.len() * candidates.len() > 1 || self.refine || self.each_task;
         let mut errors = Array2::zeros((0, 0));
         let (mut best, mut alpha) = (0, alphas[0]);
@@ -336,15 +355,7 @@ impl MultiTaskKernelRidge {
                 _ => Ok(()),
             };
             errors = problem.path(&candidates, alphas, &self.criterion, &observe)?;
-            let least = errors.iter().fold(f64::INFINITY, |m, v| m.min(*v));
-            // Where penalties do not differ the largest is the safest.
-            let equal = |v: f64| v <= least + 1e-10 * least.abs();
-            let largest = |b: Option<(usize, f64)>, ((c, a), &v): ((usize, usize), &f64)| match b {
-                Some((_, alpha)) if !equal(v) || alphas[a] <= alpha => b,
-                _ if equal(v) => Some((c, alphas[a])),
-                _ => b,
-            };
-            (best, alpha) = errors.indexed_iter().fold(None, largest).unwrap_or((0, alphas[0]));
+            (best, alpha) = choice(errors.view(), alphas);
             if errors.iter().all(|v| v.is_infinite()) {
                 // No penalty can be judged: the reason is that of one of them.
                 problem.evaluate(&candidates[best], alpha, &self.criterion)?;
@@ -388,6 +399,7 @@ impl MultiTaskKernelRidge {
             unit_penalties: units,
             solution,
             selection,
+            memory_budget: self.memory_budget,
             wall_time: clock.elapsed(),
         })
     }
@@ -426,6 +438,15 @@ impl MultiTaskKernelRidge {
         out.iter().try_for_each(|v| positive("task_penalties over task_weights", *v))?;
         Ok(out)
     }
+}
+
+/// The task covariance and the penalty with the least error (candidates, penalties); of penalties that
+/// do not differ the largest is the safest.
+pub(super) fn choice(errors: ArrayView2<f64>, alphas: &[f64]) -> (usize, f64) {
+    let least = errors.iter().fold(f64::INFINITY, |m, v| m.min(*v));
+    let equal = |v: f64| v <= least + 1e-10 * least.abs();
+    let best = errors.indexed_iter().filter(|(_, v)| equal(**v)).map(|((c, a), _)| (c, alphas[a]));
+    best.reduce(|b, other| if other.1 > b.1 { other } else { b }).unwrap_or((0, alphas[0]))
 }
 
 fn positive(argument: &str, value: f64) -> Result<()> {

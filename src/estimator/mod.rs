@@ -14,6 +14,7 @@ mod structure;
 pub use comparison::{ComparedModel, Comparison, Fitted, Settings, compare};
 pub use fitted::FittedMultiTaskGp;
 pub use fitted_kernel_ridge::FittedMultiTaskKernelRidge;
+pub(crate) use fitted_kernel_ridge::Selection;
 pub use kernel_ridge::MultiTaskKernelRidge;
 pub use multi_task_gp::{MultiTaskGp, Optimizer, Solver};
 pub use report::{FitReport, RestartSummary, Warning};

@@ -130,13 +130,14 @@ impl Container {
         Ok(bytes)
     }
 
-    /// Reads a file: the checksum first, then version, kind and requirements, then the arrays.
+    /// Reads a file of one of some kinds: the checksum first, then version, kind and requirements,
+    /// then the arrays.
     ///
     /// # Errors
     /// A refusal that says what is wrong.
     pub(super) fn from_bytes(
         bytes: &[u8],
-        kind: &str,
+        kinds: &[&str],
         knows: impl Fn(&str) -> bool,
     ) -> Result<Self> {
         let (Header { mut metadata, tensors }, data) = unseal(bytes)?;
@@ -149,10 +150,18 @@ impl Container {
         entry("version")?;
         let writer = entry("writer")?;
         let found = entry("kind")?;
-        if found != kind {
+        if !kinds.contains(&found.as_str()) {
+            let read = format!("read it with {}, which wrote it, or later", shown(&writer));
             return Err(refuse(
-                format!("it holds a model of the kind {}, not {kind}", shown(&found)),
-                "load it as the kind of model it is",
+                format!(
+                    "it holds a model of the kind {}, not {}",
+                    shown(&found),
+                    kinds.join(" or ")
+                ),
+                match kinds {
+                    [_] => "load it as the kind of model it is: `coregion::load` finds out which",
+                    _ => &read,
+                },
             ));
         }
         let text = entry("requires")?;

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::gp::Mean;
+use crate::ridge::Criterion;
+use crate::solve::LeaveOut;
 use crate::spec::Spec;
 use crate::task::Noise;
 use crate::{kernel, task};
@@ -29,6 +31,44 @@ pub(super) fn mean_name(mean: &Mean) -> &'static str {
     }]
 }
 
+/// The name of a criterion in documents and requirements, and the labels it has besides.
+pub(super) fn criterion_name(criterion: &Criterion) -> (String, &[usize]) {
+    let (measure, by) = match criterion {
+        Criterion::SquaredError(by) => ("squared-error", by),
+        Criterion::LogDensity(by) => ("log-density", by),
+        Criterion::Gcv => return ("gcv".to_string(), &[]),
+    };
+    let (way, labels): (_, &[usize]) = match by {
+        LeaveOut::Row => ("row", &[]),
+        LeaveOut::Entry => ("entry", &[]),
+        LeaveOut::Task => ("task", &[]),
+        LeaveOut::Groups(labels) => ("groups", labels),
+        LeaveOut::GroupsByTask(labels) => ("groups-by-task", labels),
+    };
+    (format!("{measure}-{way}"), labels)
+}
+
+/// The criterion of that name; `None` where there is no such name, or where it has no labels.
+pub(super) fn criterion(name: &str, labels: Vec<usize>) -> Option<Criterion> {
+    let labelled = !labels.is_empty();
+    let found = if name == "gcv" {
+        Criterion::Gcv
+    } else {
+        let squared = name.strip_prefix("squared-error-");
+        let by = match squared.or_else(|| name.strip_prefix("log-density-"))? {
+            "row" => LeaveOut::Row,
+            "entry" => LeaveOut::Entry,
+            "task" => LeaveOut::Task,
+            "groups" => LeaveOut::Groups(labels),
+            "groups-by-task" => LeaveOut::GroupsByTask(labels),
+            _ => return None,
+        };
+        if squared.is_some() { Criterion::SquaredError(by) } else { Criterion::LogDensity(by) }
+    };
+    let keeps = matches!(found.leave_out(), Some(LeaveOut::Groups(_) | LeaveOut::GroupsByTask(_)));
+    (keeps || !labelled).then_some(found)
+}
+
 /// What a complete data set, a kernel and a task covariance require, sorted, and more.
 pub(super) fn required(kernel: &Spec, task: &Spec, more: &[String]) -> Vec<String> {
     let mut out: BTreeSet<String> = more.iter().cloned().collect();
@@ -52,6 +92,9 @@ pub(super) fn known(feature: &str) -> bool {
         Some(("task", name)) => task::registry().iter().any(|entry| entry.name == name),
         Some(("noise", name)) => NOISES.contains(&name),
         Some(("mean", name)) => MEANS.contains(&name),
+        Some(("criterion", name)) => criterion(name, Vec::new()).is_some(),
+        Some(("weights", name)) => name == "rows",
+        Some(("intercept", name)) => name == "tasks",
         _ => false,
     }
 }

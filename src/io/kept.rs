@@ -4,15 +4,83 @@ use std::path::Path;
 
 use super::container::{self, Container};
 use super::refusal::named;
-use super::{LoadOptions, features, files, multi_task_gp};
+use super::{LoadOptions, features, files, kernel_ridge, multi_task_gp};
 use crate::error::Result;
-use crate::estimator::FittedMultiTaskGp;
+use crate::estimator::{Fitted, FittedMultiTaskGp, FittedMultiTaskKernelRidge};
 
 /// What stands for the path where there is none.
 const NO_PATH: &str = "(bytes)";
 
 fn shown(path: &Path) -> String {
     format!("'{}'", path.display())
+}
+
+/// A model of some kinds, out of a container.
+type Unpack<T> = fn(Container, &LoadOptions) -> Result<T>;
+
+fn write(path: &Path, file: Result<Container>) -> Result<()> {
+    named(&shown(path), file.and_then(|file| files::write(path, &file.to_bytes()?)))
+}
+
+fn to_bytes(file: Result<Container>) -> Result<Vec<u8>> {
+    named(NO_PATH, file.and_then(|file| file.to_bytes()))
+}
+
+fn read<T>(path: &Path, options: &LoadOptions, kinds: &[&str], unpack: Unpack<T>) -> Result<T> {
+    let read = || {
+        let bytes = files::read(path, options.budget())?;
+        let file = Container::from_bytes(&bytes, kinds, features::known)?;
+        drop(bytes);
+        unpack(file, options)
+    };
+    named(&shown(path), read())
+}
+
+fn from_bytes<T>(
+    bytes: &[u8],
+    options: &LoadOptions,
+    kinds: &[&str],
+    unpack: Unpack<T>,
+) -> Result<T> {
+    let file = Container::from_bytes(bytes, kinds, features::known);
+    named(NO_PATH, file.and_then(|file| unpack(file, options)))
+}
+
+/// Loads the model in a file, of whatever kind it is.
+///
+/// ```
+/// use coregion::{estimator::Fitted, prelude::*};
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let data = Dataset::new(x.view(), y.view())?;
+/// # let path = std::env::temp_dir().join(format!("coregion-any-{}.safetensors", std::process::id()));
+/// let ridge = MultiTaskKernelRidge::new(Rbf::isotropic(1.0)).fit(&data)?;
+/// ridge.save(&path)?;
+/// let Fitted::Ridge(again) = coregion::load(&path)? else { unreachable!() };
+/// assert_eq!(again.to_string(), ridge.to_string());
+/// # std::fs::remove_file(&path).ok();
+/// # Ok::<(), coregion::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`FittedMultiTaskGp::load`].
+pub fn load(path: impl AsRef<Path>) -> Result<Fitted> {
+    load_with(path, &LoadOptions::default())
+}
+
+/// As [`load`], with options.
+///
+/// # Errors
+/// As [`FittedMultiTaskGp::load`].
+pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Fitted> {
+    let kinds = [multi_task_gp::KIND, kernel_ridge::KIND];
+    read(path.as_ref(), options, &kinds, |file, options| {
+        Ok(match file.kind.as_str() {
+            kernel_ridge::KIND => Fitted::Ridge(Box::new(kernel_ridge::unpack(file, options)?)),
+            _ => Fitted::Gp(Box::new(multi_task_gp::unpack(file, options)?)),
+        })
+    })
 }
 
 /// The kind of model that the bytes of a model file hold, to choose the type to load it as. Its
@@ -60,9 +128,7 @@ impl FittedMultiTaskGp {
     /// [`crate::Error::ModelFile`] with the message of the system where it cannot be written, and
     /// where the model has values that a file cannot keep.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let pack = || files::write(path, &multi_task_gp::pack(self)?.to_bytes()?);
-        named(&shown(path), pack())
+        write(path.as_ref(), multi_task_gp::pack(self))
     }
 
     /// Loads a model that [`FittedMultiTaskGp::save`] has written. The kernel is evaluated and
@@ -88,14 +154,7 @@ impl FittedMultiTaskGp {
     /// # Errors
     /// As [`FittedMultiTaskGp::load`].
     pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
-        let path = path.as_ref();
-        let read = || {
-            let bytes = files::read(path, options.budget())?;
-            let file = Container::from_bytes(&bytes, multi_task_gp::KIND, features::known)?;
-            drop(bytes);
-            multi_task_gp::unpack(file, options)
-        };
-        named(&shown(path), read())
+        read(path.as_ref(), options, &[multi_task_gp::KIND], multi_task_gp::unpack)
     }
 
     /// The bytes of the file that [`FittedMultiTaskGp::save`] writes. The same model gives the same
@@ -115,7 +174,7 @@ impl FittedMultiTaskGp {
     /// # Errors
     /// [`crate::Error::ModelFile`] where the model has values that a file cannot keep.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        named(NO_PATH, multi_task_gp::pack(self).and_then(|file| file.to_bytes()))
+        to_bytes(multi_task_gp::pack(self))
     }
 
     /// A model from the bytes of its file.
@@ -144,7 +203,105 @@ impl FittedMultiTaskGp {
     /// # Errors
     /// As [`FittedMultiTaskGp::load`].
     pub fn from_bytes_with(bytes: &[u8], options: &LoadOptions) -> Result<Self> {
-        let file = Container::from_bytes(bytes, multi_task_gp::KIND, features::known);
-        named(NO_PATH, file.and_then(|file| multi_task_gp::unpack(file, options)))
+        from_bytes(bytes, options, &[multi_task_gp::KIND], multi_task_gp::unpack)
+    }
+}
+
+impl FittedMultiTaskKernelRidge {
+    /// Saves the model as a file in the format of [`crate::io`], as [`FittedMultiTaskGp::save`].
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// # let path = std::env::temp_dir().join(format!("coregion-krr-{}.safetensors", std::process::id()));
+    /// let settings = MultiTaskKernelRidge::new(Rbf::isotropic(1.0)).alphas(vec![0.01, 0.1, 1.0]);
+    /// let ridge = settings.fit(&data)?;
+    /// ridge.save(&path)?;
+    /// let again = FittedMultiTaskKernelRidge::load(&path)?;
+    /// assert_eq!(again.cv_errors(), ridge.cv_errors());
+    /// assert_eq!(again.predict(array![[2.5]].view())?, ridge.predict(array![[2.5]].view())?);
+    /// # std::fs::remove_file(&path).ok();
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FittedMultiTaskGp::save`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write(path.as_ref(), kernel_ridge::pack(self))
+    }
+
+    /// Loads a model that [`FittedMultiTaskKernelRidge::save`] has written. The kernel is evaluated
+    /// and decomposed again: n^3 operations, about 5 n^2 doubles. Whatever it is asked, it says what
+    /// the model saved says.
+    ///
+    /// ```
+    /// use coregion::prelude::*;
+    /// let error = FittedMultiTaskKernelRidge::load("no/such/file").unwrap_err();
+    /// assert!(matches!(error, Error::ModelFile { .. }));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FittedMultiTaskGp::load`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::load_with(path, &LoadOptions::default())
+    }
+
+    /// As [`FittedMultiTaskKernelRidge::load`], with options.
+    ///
+    /// # Errors
+    /// As [`FittedMultiTaskGp::load`].
+    pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
+        read(path.as_ref(), options, &[kernel_ridge::KIND], kernel_ridge::unpack)
+    }
+
+    /// The bytes of the file that [`FittedMultiTaskKernelRidge::save`] writes. The same model gives
+    /// the same bytes.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let bytes = MultiTaskKernelRidge::new(Rbf::isotropic(1.0)).fit(&data)?.to_bytes()?;
+    /// assert_eq!(FittedMultiTaskKernelRidge::from_bytes(&bytes)?.to_bytes()?, bytes);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FittedMultiTaskGp::to_bytes`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        to_bytes(kernel_ridge::pack(self))
+    }
+
+    /// A model from the bytes of its file.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let gp = MultiTaskGp::new(Rbf::ard()).fit(&data)?.to_bytes()?;
+    /// let error = FittedMultiTaskKernelRidge::from_bytes(&gp).unwrap_err().to_string();
+    /// assert!(error.contains("of the kind 'multi-task-gp', not multi-task-kernel-ridge"));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FittedMultiTaskGp::load`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::from_bytes_with(bytes, &LoadOptions::default())
+    }
+
+    /// As [`FittedMultiTaskKernelRidge::from_bytes`], with options.
+    ///
+    /// # Errors
+    /// As [`FittedMultiTaskGp::load`].
+    pub fn from_bytes_with(bytes: &[u8], options: &LoadOptions) -> Result<Self> {
+        from_bytes(bytes, options, &[kernel_ridge::KIND], kernel_ridge::unpack)
     }
 }

@@ -38,14 +38,14 @@
 //! | --- | --- |
 //! | `format` | `coregion` |
 //! | `version` | `1`: the version of everything that is said here |
-//! | `kind` | the kind of model: `multi-task-gp` |
+//! | `kind` | the kind of model: `multi-task-gp` or `multi-task-kernel-ridge` |
 //! | `writer` | what wrote the file, such as `coregion 0.1.0` |
 //! | `requires` | a JSON list of strings, sorted: what a reader must know |
 //! | `model` | the document, a JSON object |
 //!
 //! They are looked at in the order `format`, `version`, `kind`, `requires`, `model`, and a reader stops
 //! at the first that it does not know, with the name of what is missing and of who wrote the file.
-//! A new kernel, task covariance, noise or mean is a new name in `requires`; version 2 is for whatever
+//! A new kernel, task covariance, noise, mean or criterion is a new name in `requires`; version 2 is for whatever
 //! changes the meaning of what stands here.
 //!
 //! # Kind `multi-task-gp`
@@ -90,6 +90,43 @@
 //! `requires` has `layout/complete`, `noise/<noise>`, `mean/<mean>`, and `kernel/<name>` and
 //! `task/<name>` for each node.
 //!
+//! # Kind `multi-task-kernel-ridge`
+//!
+//! The file holds the data, the settings of the solution and how they were chosen. A reader decomposes
+//! the Gram matrix again, solves at `alpha`, and puts the dual coefficients and intercepts that are
+//! stored into the equations of its model: what they leave may have 1e-8 of the largest term. That is
+//! the share that rounding errors of any stable method stay below, however small the penalty is, while
+//! coefficients, norms and likelihoods of near singular equations depend on them.
+//!
+//! | array | shape | content |
+//! | --- | --- | --- |
+//! | `x` | (n, d) | inputs |
+//! | `y` | (n, T) | outputs |
+//! | `dual` | (n, T) | dual coefficients C: `f(x) = b + k(x, X) C B` |
+//! | `intercept` | (T) | b, where fitted |
+//! | `weights` | (n) | of the rows, where given |
+//! | `task_penalties` | (T) | the penalty of each task at `alpha` 1 |
+//! | `unit_penalties` | (T) | the same over the weights of the tasks |
+//! | `alphas` | (A) | penalties there were to choose from |
+//! | `cv_errors` | (C, A) | the criterion of each task covariance and penalty, where there was a choice; the largest finite number where it could not be computed |
+//!
+//! | key of the document | content |
+//! | --- | --- |
+//! | `kernel`, `task` | nodes as above, all of whose values are given |
+//! | `memory_budget` | bytes that covariances may take |
+//! | `alpha` | the penalty |
+//! | `fit_intercept` | `true` or `false` |
+//! | `criterion` | `gcv`, or `squared-error-` or `log-density-` and `row`, `entry`, `task`, `groups` or `groups-by-task` |
+//! | `labels` | list of whole numbers, one for each row; empty unless the criterion is by groups |
+//! | `criterion_value` | at the penalty taken, `null` where there was no choice |
+//! | `wall_time` | `{"secs": .., "nanos": ..}` |
+//! | `task_names`, `feature_names` | T and d distinct strings |
+//!
+//! `requires` has `layout/complete`, `criterion/<criterion>`, `kernel/<name>` and `task/<name>` for each
+//! node, `weights/rows` where rows have weights, and `intercept/tasks` where there are intercepts.
+//!
+//! # Numbers in documents
+//!
 //! JSON numbers are written so that reading them gives the same 64 bits.
 //!
 //! # Files that cannot be trusted
@@ -108,10 +145,12 @@ mod features;
 mod files;
 mod header;
 mod kept;
+mod kernel_ridge;
 mod multi_task_gp;
 mod options;
+mod parts;
 mod refusal;
 mod report;
 
-pub use kept::kind;
+pub use kept::{kind, load, load_with};
 pub use options::LoadOptions;

@@ -3,36 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::LoadOptions;
-use super::container::{Container, VERSION};
-use super::description::{check_counts, check_size, nodes, read_list, read_tree, to_raw};
+use super::container::Container;
+use super::description::{check_size, read_list, read_tree, to_raw};
 use super::features::{mean_name, noise_name, required};
+use super::parts::{AGREEMENT, Size, bytes, matrix, read_document, readable, written};
 use super::refusal::{NOT_OURS, refuse, shown, within};
 use super::report::{Lists, ReportDocument};
-use crate::data::Dataset;
 use crate::error::Result;
 use crate::estimator::{FittedMultiTaskGp, Structure};
 use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
 use crate::spec::Spec;
-use crate::task::{FREE_UP_TO, Noise, Task};
+use crate::task::{Noise, Task};
 
 pub(super) const KIND: &str = "multi-task-gp";
 
-/// Largest difference of the likelihood from the stored one, relative to the larger of it and 1.
-const AGREEMENT: f64 = 1e-8;
 /// Most paths held and most pairs tied that are read.
 const MANY_PATHS: usize = 4096;
-/// Bytes that an entry of a learned covariance between tasks, or of their noises, takes while it is
-/// bound.
-const ENTRY_BYTES: usize = 256;
-/// Bytes that a node of a kernel takes for each of its columns while it is bound, at each level.
-const NODE_BYTES: usize = 128;
 
 /// The document of version 1. Numbers that come in tables stand in arrays.
 #[derive(Serialize, Deserialize)]
@@ -98,9 +90,8 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
         log_marginal_likelihood: gp.log_marginal_likelihood(),
         report: ReportDocument::new(gp.report(), &lists),
     };
-    let unkept = |e| refuse(format!("it cannot be written: {e}"), "such values cannot be kept");
-    let document = serde_json::to_string(&document).map_err(unkept)?;
-    serde_json::from_str::<Document>(&document).map_err(unkept)?;
+    let document = written(&document)?;
+    readable::<Document>(&document)?;
     let mut out = Container {
         kind: KIND.to_string(),
         requires: features(term.kernel.spec(), term.task.spec(), noise_name, mean_name),
@@ -138,12 +129,10 @@ fn distinct<T: PartialEq + Clone>(list: &[T]) -> Vec<T> {
 /// do not fit; [`crate::Error::Memory`] where rebuilding would take more than allowed.
 pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<FittedMultiTaskGp> {
     let budget = options.budget();
-    let [n, d] = file.table("x")?;
-    let [_, t] = file.table("y")?;
-    within("the eigendecomposition of its rows", bytes(n.saturating_mul(n), 40), budget)?;
+    let size = Size::of(&file, budget)?;
+    let (t, d) = (size.tasks, size.columns);
     let text = std::mem::take(&mut file.document);
-    let document: Document =
-        serde_json::from_str(&text).map_err(|e| refuse(broken_document(&e), NOT_OURS))?;
+    let document: Document = read_document(&text)?;
     let parameters = match file.arrays.get("parameters").map(|a| a.values.len()) {
         Some(length) => file.take("parameters", &[length])?,
         None => file.take("parameters", &[0])?,
@@ -153,13 +142,7 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
     if file.requires != features(&kernel, &task, &document.noise, &document.mean) {
         return Err(refuse("what it requires is not what its document needs", NOT_OURS));
     }
-    check_counts(&kernel, parameters.len())?;
-    check_counts(&task, parameters.len())?;
-    let (count, depth) = nodes(&kernel);
-    let columns = d.saturating_mul(count).saturating_mul(depth);
-    within("its kernel", bytes(columns, NODE_BYTES), budget)?;
-    let free = t.min(FREE_UP_TO);
-    within("the covariances between its tasks", bytes(free * free, ENTRY_BYTES), budget)?;
+    size.check_term([&kernel, &task], [parameters.len(); 2], budget)?;
     let structure = Structure {
         term: Separable { kernel: Kernel::from_spec(kernel)?, task: Task::from_spec(task)? },
         noise: read_noise(&mut file, &document.noise, t)?,
@@ -172,13 +155,8 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
         true => Some(matrix(&mut file, "standard_errors", [t, t])?),
         false => None,
     };
-    let (x, y) = (matrix(&mut file, "x", [n, d])?, matrix(&mut file, "y", [n, t])?);
-    file.finish()?;
     let report = document.report.read(d, t)?;
-    let data = Dataset::new(x.view(), y.view())?
-        .with_task_names(read_list::<String>("list of tasks", document.task_names, t)?)?
-        .with_feature_names(read_list::<String>("list of columns", document.feature_names, d)?)?;
-    drop((x, y));
+    let data = size.data(file, document.task_names, document.feature_names)?;
     let model = structure.bind(&data)?;
     check_parameters(&model, &parameters)?;
     within("rebuilding the model", bytes(model.posterior_doubles(), 8), budget)?;
@@ -192,20 +170,6 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
         ));
     }
     Ok(FittedMultiTaskGp::new(structure, &data, posterior, standard_errors, report))
-}
-
-fn bytes(count: usize, each: usize) -> usize {
-    count.saturating_mul(each)
-}
-
-fn broken_document(error: &serde_json::Error) -> String {
-    format!("its document is not one of version {VERSION}: {error}")
-}
-
-fn matrix(file: &mut Container, name: &str, shape: [usize; 2]) -> Result<Array2<f64>> {
-    let values = file.take(name, &shape)?;
-    Array2::from_shape_vec((shape[0], shape[1]), values)
-        .map_err(|e| refuse(format!("its array '{name}' is broken: {e}"), NOT_OURS))
 }
 
 fn read_noise(file: &mut Container, name: &str, n_tasks: usize) -> Result<Noise> {

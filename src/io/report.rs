@@ -47,7 +47,7 @@ pub(super) struct ReportDocument<'a> {
 }
 
 /// A field that may be null, but not absent.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     Option::deserialize(deserializer)
 }
 

@@ -8,7 +8,7 @@ use crate::linalg;
 use crate::op::{NoiseMatrix, TaskMatrix};
 use crate::param::Layout;
 use crate::solve::Congruence;
-use crate::task::{Task, TaskScales};
+use crate::task::{BoundTask, Task, TaskScales};
 
 /// A task covariance B diagonalised against the penalties at alpha = 1, with the data along its
 /// directions. Arrays are direction by row: (k, n).
@@ -50,9 +50,7 @@ impl Candidate {
     /// [`crate::Error::MissingValue`] where a value of the task covariance is not given; what it
     /// refuses.
     pub fn new(problem: &Problem, task: &Task, unit_penalties: ArrayView1<f64>) -> Result<Self> {
-        let scales =
-            TaskScales { std: Array1::ones(problem.rotated.ncols()), pooled: 1.0, amplitude: 1.0 };
-        let bound = task.bind(&scales)?;
+        let bound = bind(task, problem.rotated.ncols())?;
         let mut layout = Layout::default();
         layout.push("terms[0].task", bound.params());
         layout.require_given()?;
@@ -79,6 +77,18 @@ impl Candidate {
             spread,
             matrix,
             congruence,
+        })
+    }
+
+    /// Doubles that a candidate, and a solution with it, take beside their rows.
+    ///
+    /// # Errors
+    /// What the task covariance refuses.
+    pub(crate) fn doubles(task: &Task, n_tasks: usize) -> Result<usize> {
+        let kept = |rank: &usize| Congruence::stays_factored(n_tasks, *rank);
+        Ok(match bind(task, n_tasks)?.factored_rank().filter(kept) {
+            Some(rank) => n_tasks.saturating_mul(10 * (rank + 1)),
+            None => n_tasks.saturating_mul(n_tasks).saturating_mul(10),
         })
     }
 
@@ -117,4 +127,9 @@ impl Candidate {
         }
         self.congruence.whiten_transpose(whitened.view())
     }
+}
+
+/// A task covariance whose values are in the units of the outputs.
+fn bind(task: &Task, n_tasks: usize) -> Result<Box<dyn BoundTask>> {
+    task.bind(&TaskScales { std: Array1::ones(n_tasks), pooled: 1.0, amplitude: 1.0 })
 }

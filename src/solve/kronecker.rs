@@ -132,6 +132,20 @@ impl KroneckerFactor {
         projected
     }
 
+    /// The covariance times Z (n, T) in the eigenbasis of K and the whitened task space, and its
+    /// largest eigenvalue there.
+    pub(crate) fn times_whitened(&self, z: ArrayView2<f64>) -> (Array2<f64>, f64) {
+        let Congruence { vectors, shifts, rest, .. } = &self.congruence;
+        let rest = rest.map_or(0.0, |r| r.shift);
+        let along = linalg::matmul(z, vectors.view()) * &shifts.mapv(|d| d - rest);
+        let mut out = linalg::matmul(along.view(), vectors.t());
+        out.scaled_add(rest, &z);
+        out *= &self.spectrum.values.view().insert_axis(Axis(1));
+        out += &z;
+        let largest = |values: &Array1<f64>| values.iter().fold(0.0f64, |m, v| m.max(*v));
+        (out, 1.0 + largest(&self.spectrum.values) * largest(shifts).max(rest))
+    }
+
     /// Logarithm of the Gaussian density of the data.
     pub fn log_likelihood(&self) -> f64 {
         let count = (self.solution.nrows() * self.solution.ncols()) as f64;

@@ -20,6 +20,7 @@ mod model_file_refusals;
 mod model_files;
 mod reference;
 mod ridge;
+mod ridge_files;
 mod standard_errors;
 mod support;
 mod tasks;

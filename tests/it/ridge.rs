@@ -165,7 +165,7 @@ fn assert_leave_out(case: &Case, data: &Dataset) {
         assert_close(&flat, &Array1::from(densities), 1e-8);
     }
     let nothing = Array1::zeros(n * t);
-    let covariances = ridge.leave_one_row_out_covariances();
+    let covariances = ridge.leave_one_row_out_covariances().unwrap();
     for (i, block) in dense::left_out_blocks(&LeaveOut::Row, n, t).iter().enumerate() {
         let p = dense::refit_without(&c, fixed.as_ref(), &nothing, block);
         assert_close(&covariances.index_axis(Axis(0), i), &p.covariance, 1e-8);

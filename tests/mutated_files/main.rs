@@ -16,10 +16,12 @@ mod sealed;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use coregion::estimator::Fitted;
 use coregion::gp::{Model, Posterior, Scaling};
 use coregion::matrix_kernel::Separable;
 use coregion::prelude::*;
-use ndarray::{Array2, ArrayView2, s};
+use coregion::ridge::{Candidate, Problem, Solution};
+use ndarray::{Array1, Array2, Array3, ArrayView2, s};
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus as Random;
@@ -41,7 +43,7 @@ fn normal(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
 }
 
 /// Models whose files hold every sort of part.
-fn models() -> Vec<FittedMultiTaskGp> {
+fn models() -> Vec<Fitted> {
     let x = normal(16, 2, 1);
     let data = |t: usize| {
         let y = normal(16, t, 2) + x.slice(s![.., ..1]).mapv(|v| 2.0 * v.sin());
@@ -67,22 +69,109 @@ fn models() -> Vec<FittedMultiTaskGp> {
             .fix("mean.offset")
             .fit(&data(4)),
     ];
-    // What the clock said is no part of the test.
-    let timeless = |gp: FittedMultiTaskGp| {
-        let zero = serde_json::json!({"secs": 0, "nanos": 0});
-        let bytes =
-            sealed::with_document(&gp.to_bytes().unwrap(), |d| d["report"]["wall_time"] = zero);
-        FittedMultiTaskGp::from_bytes(&bytes).unwrap()
+    let related = |r: f64| {
+        let mut b = Array2::from_elem((4, 4), r);
+        b.diag_mut().fill(1.0);
+        Fixed::at(b.view())
     };
-    fits.into_iter().map(|fit| timeless(fit.unwrap())).collect()
+    let rows = x.column(0).mapv(|v| 0.5 + v * v);
+    let (w, kernel) = (normal(5, 1, 3), Rbf::new([0.7, 1.2]) + 0.2 * Linear::new(1.0));
+    let ridges = [
+        MultiTaskKernelRidge::new(Matern32::isotropic(1.0)).alpha(0.3).fit(&data(6)),
+        MultiTaskKernelRidge::new(kernel)
+            .tasks(vec![related(1.0), related(0.4)])
+            .alphas(vec![0.01, 0.1, 1.0])
+            .task_penalties(vec![0.5, 1.0, 1.5, 2.0])
+            .task_weights(vec![1.0, 0.3, 0.2, 0.1])
+            .criterion(LeaveOut::blocks(16, 5))
+            .fit_intercept(true)
+            .fit_weighted(&data(4), rows.view()),
+        MultiTaskKernelRidge::new(Rbf::isotropic(0.8))
+            .task(LowRank::plus_noise_starting_at(w.view(), 0.3))
+            .alphas(vec![0.1, 1.0])
+            .criterion(Criterion::LogDensity(LeaveOut::Entry))
+            .refine(true)
+            .fit(&data(5)),
+    ];
+    let gps = fits.into_iter().map(|fit| Fitted::Gp(Box::new(fit.unwrap())));
+    gps.chain(ridges.into_iter().map(|fit| Fitted::Ridge(Box::new(fit.unwrap())))).collect()
 }
 
-type Answers = (Result<Prediction>, Result<ndarray::Array3<f64>>);
+/// The file of a model; what the clock said is no part of the test.
+fn file_of(model: &Fitted) -> Vec<u8> {
+    let zero = serde_json::json!({"secs": 0, "nanos": 0});
+    match model {
+        Fitted::Gp(gp) => {
+            sealed::with_document(&gp.to_bytes().unwrap(), |d| d["report"]["wall_time"] = zero)
+        }
+        Fitted::Ridge(ridge) => {
+            sealed::with_document(&ridge.to_bytes().unwrap(), |d| d["wall_time"] = zero)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Loads a file as the kind of model it is expected to be.
+fn load(bytes: &[u8], gp: bool) -> Result<Fitted> {
+    Ok(match gp {
+        true => Fitted::Gp(Box::new(FittedMultiTaskGp::from_bytes(bytes)?)),
+        false => Fitted::Ridge(Box::new(FittedMultiTaskKernelRidge::from_bytes(bytes)?)),
+    })
+}
+
+/// What a model says, bit for bit.
+#[derive(Debug, PartialEq)]
+enum Answers {
+    Gp {
+        natural: Vec<f64>,
+        prediction: Result<Prediction>,
+        covariances: Result<Array3<f64>>,
+    },
+    Ridge {
+        dual: Array2<f64>,
+        intercept: Option<Array1<f64>>,
+        prediction: Result<Array2<f64>>,
+        left_out: Box<Result<LeftOut>>,
+        norm: f64,
+    },
+}
+
+fn near(x: ArrayView2<f64>) -> Array2<f64> {
+    x.slice(s![..x.nrows().min(3), ..]).mapv(|v| 0.9 * v + 0.05)
+}
 
 fn answers(posterior: &Posterior) -> Answers {
-    let x = posterior.model().x();
-    let xs = x.slice(s![..x.nrows().min(3), ..]).mapv(|v| 0.9 * v + 0.05);
-    (posterior.predict(xs.view(), Uncertainty::Observation), posterior.task_covariances(xs.view()))
+    let xs = near(posterior.model().x());
+    assert!(posterior.factor().log_likelihood().is_finite());
+    Answers::Gp {
+        natural: posterior.natural().to_vec(),
+        prediction: posterior.predict(xs.view(), Uncertainty::Observation),
+        covariances: posterior.task_covariances(xs.view()),
+    }
+}
+
+fn ridge_answers(problem: &Problem, solution: &Solution) -> Answers {
+    Answers::Ridge {
+        dual: solution.dual.clone(),
+        intercept: solution.intercept.clone(),
+        prediction: problem.predict(solution, near(problem.x()).view()),
+        left_out: Box::new(problem.leave_out(solution, &LeaveOut::Entry)),
+        norm: solution.rkhs_norm_squared(),
+    }
+}
+
+fn of_model(model: &Fitted) -> Answers {
+    match model {
+        Fitted::Gp(gp) => answers(gp.posterior()),
+        Fitted::Ridge(ridge) => Answers::Ridge {
+            dual: ridge.dual_coef().to_owned(),
+            intercept: ridge.intercept().cloned(),
+            prediction: ridge.predict(near(ridge.data().x()).view()),
+            left_out: Box::new(ridge.leave_one_out(&LeaveOut::Entry)),
+            norm: ridge.rkhs_norm_squared(),
+        },
+        other => panic!("{other:?}"),
+    }
 }
 
 fn array(file: &SafeTensors, name: &str) -> Array2<f64> {
@@ -98,20 +187,30 @@ fn words<'a>(document: &'a Json, key: &str) -> Vec<&'a str> {
     document[key].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect()
 }
 
-/// The model in a file by another way: without the reader, the report and every check.
-fn direct(bytes: &[u8]) -> Posterior {
+/// What the model in a file says by another way: without the reader, the report and every check.
+fn direct(bytes: &[u8]) -> Answers {
     let file = SafeTensors::deserialize(bytes).unwrap();
     let (_, metadata) = SafeTensors::read_metadata(bytes).unwrap();
-    let document = &metadata.metadata().as_ref().unwrap()["model"];
-    let document: Json = serde_json::from_str(document).unwrap();
+    let metadata = metadata.metadata().as_ref().unwrap();
+    let document: Json = serde_json::from_str(&metadata["model"]).unwrap();
     let row = |name: &str| array(&file, name).iter().copied().collect::<Vec<f64>>();
     let data = Dataset::new(array(&file, "x").view(), array(&file, "y").view()).unwrap();
     let data = data.with_task_names(words(&document, "task_names")).unwrap();
+    let spec = |key: &str| serde_json::from_value(document[key].clone()).unwrap();
     let term = Separable {
-        kernel: Kernel::from_spec(serde_json::from_value(document["kernel"].clone()).unwrap())
-            .unwrap(),
-        task: Task::from_spec(serde_json::from_value(document["task"].clone()).unwrap()).unwrap(),
+        kernel: Kernel::from_spec(spec("kernel")).unwrap(),
+        task: Task::from_spec(spec("task")).unwrap(),
     };
+    if metadata["kind"] == "multi-task-kernel-ridge" {
+        let weights = file.tensor("weights").is_ok().then(|| Array1::from(row("weights")));
+        let view = weights.as_ref().map(|w| w.view());
+        let fit_intercept = document["fit_intercept"].as_bool().unwrap();
+        let problem = Problem::new(&data, &term.kernel, view, fit_intercept).unwrap();
+        let units = Array1::from(row("unit_penalties"));
+        let candidate = Candidate::new(&problem, &term.task, units.view()).unwrap();
+        let alpha = document["alpha"].as_f64().unwrap();
+        return ridge_answers(&problem, &problem.solve(&candidate, alpha).unwrap());
+    }
     let noise = match document["noise"].as_str().unwrap() {
         "variances" => Noise::Variances(row("noise")),
         "covariance" => Noise::Covariance(array(&file, "noise")),
@@ -133,19 +232,27 @@ fn direct(bytes: &[u8]) -> Posterior {
         model.layout_mut().fix(path).unwrap();
     }
     let budget = document["memory_budget"].as_u64().unwrap() as usize;
-    Posterior::new(model.into(), row("parameters"), budget).unwrap()
+    answers(&Posterior::new(model.into(), row("parameters"), budget).unwrap())
 }
 
-fn no_nan(posterior: &Posterior, (prediction, covariances): &Answers) {
+fn no_nan(found: &Answers) {
     let finite = |m: ArrayView2<f64>| assert!(m.iter().all(|v| v.is_finite()), "{m}");
-    if let Ok(p) = prediction {
-        finite(p.mean.view());
-        finite(p.std().unwrap());
+    match found {
+        Answers::Gp { prediction, covariances, .. } => {
+            if let Ok(p) = prediction {
+                finite(p.mean.view());
+                finite(p.std().unwrap());
+            }
+            if let Ok(c) = covariances {
+                assert!(c.iter().all(|v| v.is_finite()));
+            }
+        }
+        Answers::Ridge { dual, prediction, left_out, .. } => {
+            finite(dual.view());
+            prediction.iter().for_each(|p| finite(p.view()));
+            left_out.iter().for_each(|l| finite(l.std.view()));
+        }
     }
-    if let Ok(c) = covariances {
-        assert!(c.iter().all(|v| v.is_finite()));
-    }
-    assert!(posterior.factor().log_likelihood().is_finite());
 }
 
 /// What became of some files.
@@ -171,7 +278,7 @@ fn check(case: usize, saved: &[(Vec<u8>, Answers)], tally: &mut Tally) {
     } else {
         mutate::bytes(&mut file, &mut random);
     }
-    let (result, used) = counting::peak(|| FittedMultiTaskGp::from_bytes(&file));
+    let (result, used) = counting::peak(|| load(&file, matches!(expected, Answers::Gp { .. })));
     let most = MOST_MEMORY * file.len() as f64 + MESSAGE as f64;
     assert!(((used + file.len()) as f64) <= most, "{used} bytes for {}: {result:?}", file.len());
     let ratio = (used + file.len()) as f64 / file.len().max(MESSAGE) as f64;
@@ -187,14 +294,12 @@ fn check(case: usize, saved: &[(Vec<u8>, Answers)], tally: &mut Tally) {
             tally.sealed_memory += 1;
         }
         Err(other) => panic!("{other:?}"),
-        Ok(gp) => {
+        Ok(model) => {
             tally.most_of_loaded = tally.most_of_loaded.max(ratio);
             assert!(seal || file == *original, "a damaged file was loaded");
-            let found = answers(gp.posterior());
-            no_nan(gp.posterior(), &found);
-            let other = direct(&file);
-            assert_eq!(gp.posterior().natural(), other.natural());
-            assert_eq!(found, answers(&other));
+            let found = of_model(&model);
+            no_nan(&found);
+            assert_eq!(found, direct(&file));
             if found == *expected {
                 tally.loaded_as_saved += 1;
             } else {
@@ -213,18 +318,20 @@ fn meaning(bytes: &[u8]) -> String {
     let mut document: Json =
         serde_json::from_str(&metadata.metadata().as_ref().unwrap()["model"]).unwrap();
     let map = document.as_object_mut().unwrap();
-    for key in ["report", "task_names", "feature_names", "log_marginal_likelihood"] {
+    let no_part = ["report", "task_names", "feature_names", "log_marginal_likelihood"];
+    let of_ridges = ["wall_time", "criterion", "labels", "criterion_value"];
+    for key in no_part.into_iter().chain(of_ridges) {
         map.remove(key);
     }
     let bits = |name| file.tensor(name).map(|t| format!("{:?}", t.data())).unwrap_or_default();
-    ["x", "y", "parameters", "noise", "mean"].map(bits).concat() + &document.to_string()
+    ["x", "y", "parameters", "noise", "mean", "unit_penalties", "weights"].map(bits).concat()
+        + &document.to_string()
 }
 
 #[test]
 fn damaged_files_are_refused_or_mean_what_they_say() {
-    let gps = models();
     let saved: Vec<(Vec<u8>, Answers)> =
-        gps.iter().map(|gp| (gp.to_bytes().unwrap(), answers(gp.posterior()))).collect();
+        models().iter().map(|model| (file_of(model), of_model(model))).collect();
     let sizes: Vec<usize> = saved.iter().map(|(bytes, _)| bytes.len()).collect();
     // Each half runs on one thread, whose memory is counted.
     let half = |first: usize| {
@@ -256,8 +363,8 @@ fn damaged_files_are_refused_or_mean_what_they_say() {
 /// Documents whose text is as small as can be beside what is made of it.
 #[test]
 fn the_densest_documents_take_twenty_times_their_size() {
-    let gp = &models()[0];
-    let bytes = gp.to_bytes().unwrap();
+    let models = models();
+    let (gp, ridge) = (file_of(&models[0]), file_of(&models[5]));
     let ones = |n: usize| serde_json::json!(vec![1; n]);
     let rows = |n: usize| serde_json::json!(vec![[1]; n]);
     let words = |n: usize| serde_json::json!(vec![""; n]);
@@ -269,6 +376,7 @@ fn the_densest_documents_take_twenty_times_their_size() {
     let fixed: Place = |d| &mut d["fixed"];
     let names: Place = |d| &mut d["task_names"];
     let point = serde_json::json!({"evaluation": 1, "value": 1});
+    let labels: Place = |d| &mut d["labels"];
     let dense = [
         (value, ones(400_000)),
         (value, rows(200_000)),
@@ -280,9 +388,13 @@ fn the_densest_documents_take_twenty_times_their_size() {
         (fixed, words(400_000)),
         (names, words(400_000)),
     ];
-    for (i, (place, filling)) in dense.into_iter().enumerate() {
-        let file = sealed::with_document(&bytes, |d| *place(d) = filling);
-        let (result, used) = counting::peak(|| FittedMultiTaskGp::from_bytes(&file));
+    let of_ridges = [(labels, ones(400_000)), (value, ones(400_000)), (names, words(400_000))];
+    let gps = dense.into_iter().map(|(place, filling)| (true, place, filling));
+    let ridges = of_ridges.into_iter().map(|(place, filling)| (false, place, filling));
+    for (i, (is_gp, place, filling)) in gps.chain(ridges).enumerate() {
+        let bytes = if is_gp { &gp } else { &ridge };
+        let file = sealed::with_document(bytes, |d| *place(d) = filling);
+        let (result, used) = counting::peak(|| load(&file, is_gp));
         let ratio = (used + file.len()) as f64 / file.len() as f64;
         println!("{i}: {ratio:.1} times {} bytes", file.len());
         assert!(matches!(result, Ok(_) | Err(Error::ModelFile { .. })), "{i}: {result:?}");
