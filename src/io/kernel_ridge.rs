@@ -220,9 +220,8 @@ fn read_selection(file: &mut Container, document: &Document, n: usize) -> Result
     if chosen != document.criterion_value.is_some() || chosen == errors.is_empty() {
         return Err(refuse("it has a choice without its values, or the reverse", NOT_OURS));
     }
-    if chosen {
-        criterion.leave_out().map_or(Ok(()), |by| by.check(n))?;
-    } else if alphas != [document.alpha] {
+    criterion.leave_out().map_or(Ok(()), |by| by.check(n))?;
+    if !chosen && alphas != [document.alpha] {
         return Err(refuse("its penalty is not the one it was given", NOT_OURS));
     }
     Ok(Selection { criterion, alphas, errors, value: document.criterion_value })

@@ -132,14 +132,13 @@ fn each_option_alone() {
         let one = settings().fit_intercept(intercept).alpha(1e-3);
         assert_round_trip(&one.fit(&data(1, 2)).unwrap());
     }
-    let labelled = settings().criterion(LeaveOut::Groups(vec![usize::MAX; 2]));
+    let labelled = settings().criterion(LeaveOut::Groups(vec![usize::MAX; N]));
     assert_round_trip(&labelled.fit(&data(N, 2)).unwrap());
     let names = ["\"quoted\", {brace}", "Z\u{fc}rich \u{1F30A}\n\t\\", "", "\u{0}null"];
     let named = data(N, 4).with_task_names(names).unwrap();
     assert_round_trip(&settings().fit(&named).unwrap());
 }
 
-/// Enough rows for factorisations to spread over the threads; tasks that stay factored.
 #[test]
 fn penalties_that_could_not_be_judged() {
     let x = Array2::from_shape_fn((12, 1), |(i, _)| f64::from(i as u32 / 4));
@@ -154,6 +153,7 @@ fn penalties_that_could_not_be_judged() {
     assert_round_trip(&ridge);
 }
 
+/// Enough rows for factorisations to spread over the threads; tasks that stay factored.
 #[test]
 fn many_rows_and_tasks() {
     let x = normal(300, 2, 1);
