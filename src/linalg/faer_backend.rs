@@ -8,6 +8,9 @@ use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, ShapeBuilder};
 
 use crate::error::{Error, Result};
 
+/// Whether every operation spreads over threads of a pool of its own.
+pub(super) const OWN_THREADS: bool = false;
+
 pub(super) const NAME: &str = "faer";
 
 /// Products of fewer operations than this are not worth a second thread.

@@ -6,6 +6,9 @@ use ndarray_linalg::{Cholesky, Diag, SolveTriangularInto, UPLO};
 
 use crate::error::{Error, Result};
 
+/// Whether every operation spreads over threads of a pool of its own.
+pub(super) const OWN_THREADS: bool = true;
+
 pub(super) const NAME: &str = "lapack";
 
 /// Divide and conquer through `dsyevd`: ndarray-linalg's own `eigh` calls the several times slower

@@ -17,6 +17,8 @@ use lapack_backend as backend;
 
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis};
 
+use rayon::prelude::*;
+
 use crate::error::{Error, Result};
 
 /// Name of the backend compiled in.
@@ -191,6 +193,22 @@ pub fn solve_lower_transpose(l: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f
     let x = backend::solve_lower_transpose(l, b);
     clear_vector_state();
     x
+}
+
+/// Results of independent pieces of linear algebra: in parallel, or one after the other where the
+/// backend's own threads would get into each other's way.
+pub(crate) fn for_each<T: Sync, R: Send>(
+    items: &[T],
+    one: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    if backend::OWN_THREADS {
+        return items.iter().map(one).collect();
+    }
+    let each = |item: &T| {
+        clear_vector_state();
+        one(item)
+    };
+    items.par_iter().map(each).collect()
 }
 
 /// The product `A B`, row-major.

@@ -1,7 +1,6 @@
 //! Criteria of groups of rows left out together, with their derivatives.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
-use rayon::prelude::*;
 
 use super::evaluate::Rotated;
 use super::score::Loss;
@@ -77,13 +76,9 @@ fn over_groups(
     labels: &[usize],
     one: impl Fn(&[usize], &Array2<f64>) -> Result<(f64, f64)> + Sync,
 ) -> Result<(f64, f64)> {
-    let parts = group_rows(labels)
-        .par_iter()
-        .map(|rows| {
-            linalg::clear_vector_state();
-            one(rows, &problem.spectrum.vectors.select(Axis(0), rows))
-        })
-        .collect::<Result<Vec<_>>>()?;
+    let parts = linalg::for_each(&group_rows(labels), |rows| {
+        one(rows, &problem.spectrum.vectors.select(Axis(0), rows))
+    })?;
     Ok(parts.into_iter().fold((0.0, 0.0), |(a, b), (v, d)| (a + v, b + d)))
 }
 

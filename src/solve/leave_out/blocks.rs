@@ -1,7 +1,6 @@
 //! Groups of rows left out together.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use rayon::prelude::*;
 
 use super::{LN_TAU, Precision, Residuals};
 use crate::error::Result;
@@ -106,13 +105,7 @@ fn gather(
     groups: &[Vec<usize>],
     one: impl Fn(&[usize]) -> Result<Group> + Sync,
 ) -> Result<Residuals> {
-    let parts = groups
-        .par_iter()
-        .map(|rows| {
-            linalg::clear_vector_state();
-            one(rows)
-        })
-        .collect::<Result<Vec<Group>>>()?;
+    let parts = linalg::for_each(groups, |rows| one(rows))?;
     let width = parts.first().map_or(1, |p| p.log_density.len());
     let mut out = Residuals {
         residual: Array2::zeros(shape),
