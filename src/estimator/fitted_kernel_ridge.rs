@@ -29,6 +29,8 @@ pub(crate) struct Selection {
     pub(crate) errors: Array2<f64>,
     /// Its value at the penalty taken.
     pub(crate) value: Option<f64>,
+    /// Whether a search beyond the grid ended before a minimum.
+    pub(crate) search_ended: bool,
 }
 
 /// A fitted vector-valued kernel ridge regression.
@@ -70,7 +72,8 @@ impl FittedMultiTaskKernelRidge {
         self.problem.predict(&self.solution, xs)
     }
 
-    /// The penalty alpha, given or chosen.
+    /// The penalty alpha, given or chosen. Where each task got a penalty of its own it is the one they
+    /// started from: see [`FittedMultiTaskKernelRidge::penalties`].
     pub fn alpha(&self) -> f64 {
         self.solution.alpha
     }
@@ -206,7 +209,7 @@ impl FittedMultiTaskKernelRidge {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Memory`] beyond the memory budget.
+    /// [`Error::Memory`] beyond the memory budget; as [`FittedMultiTaskKernelRidge::leave_one_out`].
     pub fn leave_one_row_out_covariances(&self) -> Result<Array3<f64>> {
         let (n, t) = self.data.y().dim();
         let needed = n.saturating_mul(t).saturating_mul(t).saturating_mul(8);
@@ -219,7 +222,7 @@ impl FittedMultiTaskKernelRidge {
                     .to_string(),
             });
         }
-        Ok(self.problem.leave_out_row_covariances(&self.solution))
+        self.problem.leave_out_row_covariances(&self.solution)
     }
 
     /// The Gaussian process whose posterior mean this is: the penalties are its noise variances, the
@@ -253,6 +256,7 @@ impl FittedMultiTaskKernelRidge {
             .task(self.task.clone())
             .noise(Noise::Variances(self.noise_variances().to_vec()))
             .mean(mean)
+            .memory_budget(self.memory_budget)
             .optimizer(Optimizer::None)
             .fit(&self.data)
     }
@@ -274,8 +278,12 @@ impl FittedMultiTaskKernelRidge {
         let (alpha, alphas) = (self.alpha(), self.alphas());
         let inside = alphas.iter().any(|a| *a < alpha) && alphas.iter().any(|a| *a > alpha);
         let mut out = Vec::new();
-        if alphas.len() > 1 && !inside && alphas.contains(&alpha) {
+        let own = self.relative_penalties.iter().any(|r| *r != self.relative_penalties[0]);
+        if alphas.len() > 1 && !inside && !own && alphas.contains(&alpha) {
             out.push(Warning::PenaltyAtEnd { alpha });
+        }
+        if self.selection.search_ended {
+            out.push(Warning::PenaltySearchEnded);
         }
         let count = self.cv_errors().iter().filter(|v| v.is_infinite()).count();
         if count > 0 {
@@ -312,6 +320,12 @@ impl fmt::Display for FittedMultiTaskKernelRidge {
         writeln!(f, "  kernel               {}", self.kernel)?;
         writeln!(f, "  task covariance      {}", self.task)?;
         writeln!(f, "  alpha                {}", number(self.alpha()))?;
+        if self.relative_penalties.iter().any(|r| *r != 1.0) {
+            let penalties = self.penalties();
+            let values: Vec<String> = penalties.iter().take(12).map(|v| number(*v)).collect();
+            let more = if penalties.len() > 12 { ", ..." } else { "" };
+            writeln!(f, "  task penalties       {}{more}", values.join(", "))?;
+        }
         let squared_norm = number(self.rkhs_norm_squared());
         writeln!(f, "  squared norm         {squared_norm}")?;
         if let Some(b) = self.intercept() {
@@ -323,7 +337,7 @@ impl fmt::Display for FittedMultiTaskKernelRidge {
             let (candidates, alphas) = self.cv_errors().dim();
             writeln!(
                 f,
-                "  chosen by            {}: {} of {candidates} task covariance(s) and {alphas} \
+                "  chosen by            {}: {}, among {candidates} task covariance(s) x {alphas} \
                  penalties",
                 self.criterion(),
                 number(value)

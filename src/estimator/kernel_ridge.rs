@@ -21,8 +21,10 @@ type PathObserver = dyn Fn(&PathProgress) -> ControlFlow<()> + Send + Sync;
 ///
 /// No factor n, and no intercept unless asked for. Every value of the kernel and of the task
 /// covariance must be given; without a task covariance B is the identity. Of several penalties, and
-/// several task covariances, the best by a leave-out criterion is taken: a grid costs about as much as
-/// the one eigendecomposition of the n x n Gram matrix. Exact. Memory about 4 n^2 doubles.
+/// several task covariances, the best by a leave-out criterion is taken, on one eigendecomposition of
+/// the n x n Gram matrix (see [`Problem::path`] for the cost of a grid; thousands of candidates cost a
+/// few times the decomposition where n is much larger than T^2). Exact. Memory about 4 n^2 doubles, and
+/// up to 1 GiB for the tables of long paths.
 ///
 /// ```
 /// use coregion::prelude::*;
@@ -45,7 +47,7 @@ type PathObserver = dyn Fn(&PathProgress) -> ControlFlow<()> + Send + Sync;
 #[derive(Clone)]
 pub struct MultiTaskKernelRidge {
     kernel: Kernel,
-    tasks: Vec<Task>,
+    tasks: Option<Vec<Task>>,
     alphas: Vec<f64>,
     relative_penalties: Option<Vec<f64>>,
     task_weights: Option<Vec<f64>>,
@@ -74,7 +76,7 @@ impl MultiTaskKernelRidge {
     pub fn new(kernel: Kernel) -> Self {
         MultiTaskKernelRidge {
             kernel,
-            tasks: Vec::new(),
+            tasks: None,
             alphas: vec![1.0],
             relative_penalties: None,
             task_weights: None,
@@ -124,7 +126,7 @@ impl MultiTaskKernelRidge {
     /// # Ok::<(), coregion::Error>(())
     /// ```
     pub fn tasks(mut self, tasks: Vec<Task>) -> Self {
-        self.tasks = tasks;
+        self.tasks = Some(tasks);
         self
     }
 
@@ -244,7 +246,8 @@ impl MultiTaskKernelRidge {
     }
 
     /// Whether each task then gets a penalty of its own: from the best one of the grid they move
-    /// together to a minimum of the criterion, by its gradient. For criteria that leave out rows.
+    /// together to a minimum of the criterion, by its gradient. For criteria that leave out rows, and
+    /// without `task_penalties`. The observer is not asked meanwhile.
     ///
     /// ```
     /// # use coregion::prelude::*;
@@ -338,14 +341,13 @@ impl MultiTaskKernelRidge {
         let mut units = self.unit_penalties(data.n_tasks())?;
         let alphas = self.checked_alphas()?;
         let identity = || vec![Diagonal::starting_at(vec![1.0; data.n_tasks()])];
-        let tasks = if self.tasks.is_empty() { identity() } else { self.tasks.clone() };
+        let tasks = self.tasks.clone().unwrap_or_else(identity);
+        self.check(data, &tasks)?;
         let problem = Problem::new(data, &self.kernel, weights, self.fit_intercept)?;
         let mut candidates = tasks
             .iter()
             .map(|task| Candidate::new(&problem, task, units.view()))
             .collect::<Result<Vec<_>>>()?;
-        // Labels that do not fit are refused also where nothing is chosen by them.
-        self.criterion.leave_out().map_or(Ok(()), |by| by.check(data.n_rows()))?;
         let selected = alphas.len() * candidates.len() > 1 || self.refine || self.each_task;
         let mut errors = Array2::zeros((0, 0));
         let (mut best, mut alpha) = (0, alphas[0]);
@@ -366,29 +368,37 @@ impl MultiTaskKernelRidge {
             }
         }
         let mut value = selected.then(|| errors.iter().fold(f64::INFINITY, |m, v| m.min(*v)));
+        let mut search_ended = false;
         if self.refine {
-            alpha = problem.refine(&candidates[best], alphas, alpha, &self.criterion)?;
+            let (found, converged) =
+                problem.refine(&candidates[best], alphas, alpha, &self.criterion)?;
+            (alpha, search_ended) = (found, !converged);
             value = Some(problem.evaluate(&candidates[best], alpha, &self.criterion)?.0);
         }
         let mut relative = self.relative_penalties.clone().map(Array1::from);
         if self.each_task {
             let weights = self.task_weights.clone().map(Array1::from);
             let weights = weights.unwrap_or_else(|| Array1::ones(data.n_tasks()));
-            let start = &units * &weights * alpha;
-            let (penalties, least) = problem.refine_each_task(
-                &tasks[best],
-                &start.to_vec(),
-                weights.view(),
-                &self.criterion,
-            )?;
+            let (task, criterion) = (&tasks[best], &self.criterion);
+            let start = vec![alpha; data.n_tasks()];
+            let (penalties, converged) =
+                problem.refine_each_task(task, &start, weights.view(), criterion)?;
+            let least =
+                problem.evaluate_each_task(task, penalties.view(), weights.view(), criterion)?.0;
+            search_ended = !converged;
             let own = penalties / alpha;
             units = &own / &weights;
-            candidates[best] = Candidate::new(&problem, &tasks[best], units.view())?;
+            candidates[best] = Candidate::new(&problem, task, units.view())?;
             (relative, value) = (Some(own), Some(least));
         }
         let solution = problem.solve(&candidates[best], alpha)?;
-        let selection =
-            Selection { criterion: self.criterion.clone(), alphas: alphas.to_vec(), errors, value };
+        let selection = Selection {
+            criterion: self.criterion.clone(),
+            alphas: alphas.to_vec(),
+            errors,
+            value,
+            search_ended,
+        };
         Ok(FittedMultiTaskKernelRidge {
             kernel: self.kernel.clone(),
             task: tasks[best].clone(),
@@ -402,6 +412,29 @@ impl MultiTaskKernelRidge {
             memory_budget: self.memory_budget,
             wall_time: clock.elapsed(),
         })
+    }
+
+    /// Refuses what does not fit before anything is computed.
+    fn check(&self, data: &Dataset, tasks: &[Task]) -> Result<()> {
+        if tasks.is_empty() {
+            return Err(Error::InvalidValue {
+                argument: "tasks".to_string(),
+                found: "none".to_string(),
+                expected: "at least one task covariance".to_string(),
+            });
+        }
+        tasks.iter().try_for_each(|task| Candidate::check(task, data.n_tasks()))?;
+        // Where nothing is chosen the criterion is only asked whether it fits.
+        let selected = self.alphas.len() * tasks.len() > 1 || self.refine || self.each_task;
+        self.criterion.check(data.n_rows(), self.fit_intercept && selected)?;
+        if self.each_task && self.relative_penalties.is_some() {
+            return Err(Error::Incompatible {
+                options: "`task_penalties` and a penalty chosen for each task".to_string(),
+                advice: "give the penalties, or let them be chosen from those of the grid"
+                    .to_string(),
+            });
+        }
+        if self.each_task { self.criterion.check_each_task() } else { Ok(()) }
     }
 
     fn checked_alphas(&self) -> Result<&[f64]> {

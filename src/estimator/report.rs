@@ -62,6 +62,9 @@ pub enum Warning {
     },
     /// One row tells nothing of the covariances: they are at their start values.
     OneRow,
+    /// The search for better penalties than those of the grid went as far as it may without reaching a
+    /// minimum: the criterion prefers no penalty, or nothing but penalty.
+    PenaltySearchEnded,
     /// Penalties at which the criterion could not be computed, and which were not chosen.
     PenaltiesNotJudged {
         /// Their number, over all task covariances.
@@ -100,6 +103,10 @@ impl fmt::Display for Warning {
                 f,
                 "not converged: largest gradient entry {} nats per observation ({stop:?})",
                 number(*gradient_norm)
+            ),
+            Warning::PenaltySearchEnded => f.write_str(
+                "the search for better penalties ended before a minimum: the criterion prefers no \
+                 penalty, or nothing but penalty",
             ),
             Warning::PenaltiesNotJudged { count } => {
                 write!(f, "at {count} penalties the criterion could not be computed")

@@ -39,6 +39,7 @@ struct Document<'a> {
     labels: &'a RawValue,
     #[serde(deserialize_with = "present")]
     criterion_value: Option<f64>,
+    search_ended: bool,
     memory_budget: usize,
     wall_time: Duration,
     #[serde(borrow)]
@@ -65,7 +66,7 @@ fn features(
 pub(super) fn pack(ridge: &FittedMultiTaskKernelRidge) -> Result<Container> {
     let (kernel, task, data) = (&ridge.kernel, &ridge.task, &ridge.data);
     let (n, d, t) = (data.n_rows(), data.n_features(), data.n_tasks());
-    let Selection { criterion, alphas, errors, value } = &ridge.selection;
+    let Selection { criterion, alphas, errors, value, search_ended } = &ridge.selection;
     for (what, tree) in [("kernel", kernel.spec()), ("task covariance", task.spec())] {
         check_size(what, tree)?;
         check_counts(tree, numbers(tree))?;
@@ -85,6 +86,7 @@ pub(super) fn pack(ridge: &FittedMultiTaskKernelRidge) -> Result<Container> {
         criterion: name.clone(),
         labels: &labels,
         criterion_value: *value,
+        search_ended: *search_ended,
         memory_budget: ridge.memory_budget,
         wall_time: ridge.wall_time,
         task_names: &task_names,
@@ -224,5 +226,6 @@ fn read_selection(file: &mut Container, document: &Document, n: usize) -> Result
     if !chosen && alphas != [document.alpha] {
         return Err(refuse("its penalty is not the one it was given", NOT_OURS));
     }
-    Ok(Selection { criterion, alphas, errors, value: document.criterion_value })
+    let (value, search_ended) = (document.criterion_value, document.search_ended);
+    Ok(Selection { criterion, alphas, errors, value, search_ended })
 }

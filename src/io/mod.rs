@@ -114,6 +114,7 @@
 //! | --- | --- |
 //! | `kernel`, `task` | nodes as above, all of whose values are given |
 //! | `memory_budget` | bytes that covariances may take |
+//! | `search_ended` | true where a search for better penalties ended before a minimum |
 //! | `alpha` | the penalty |
 //! | `fit_intercept` | `true` or `false` |
 //! | `criterion` | `gcv`, or `squared-error-` or `log-density-` and `row`, `entry`, `task`, `groups` or `groups-by-task` |

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use super::Problem;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::linalg;
 use crate::op::{NoiseMatrix, TaskMatrix};
 use crate::param::Layout;
@@ -50,12 +50,12 @@ impl Candidate {
     /// [`crate::Error::MissingValue`] where a value of the task covariance is not given; what it
     /// refuses.
     pub fn new(problem: &Problem, task: &Task, unit_penalties: ArrayView1<f64>) -> Result<Self> {
-        let bound = bind(task, problem.rotated.ncols())?;
-        let mut layout = Layout::default();
-        layout.push("terms[0].task", bound.params());
-        layout.require_given()?;
+        let t = problem.rotated.ncols();
+        check_length("unit_penalties", unit_penalties.len(), t)?;
+        let bound = bind(task, t)?;
+        let given = Self::require_values(&*bound)?;
         let noise = NoiseMatrix::Diagonal(unit_penalties.to_owned());
-        let matrix = bound.matrix(&layout.initial());
+        let matrix = bound.matrix(&given);
         let congruence = Congruence::new(&matrix, &noise)?;
         let whitened = congruence.whiten(problem.rotated.t());
         let inside = linalg::matmul(congruence.vectors(), whitened.view());
@@ -97,6 +97,19 @@ impl Candidate {
         &self.matrix
     }
 
+    /// Refuses a task covariance that does not fit so many tasks or has values that nobody gave, before
+    /// anything is computed.
+    pub(crate) fn check(task: &Task, n_tasks: usize) -> Result<()> {
+        Self::require_values(&*bind(task, n_tasks)?).map(drop)
+    }
+
+    fn require_values(bound: &dyn BoundTask) -> Result<Vec<f64>> {
+        let mut layout = Layout::default();
+        layout.push("terms[0].task", bound.params());
+        layout.require_given()?;
+        Ok(layout.initial())
+    }
+
     /// The congruence of B and the penalties at alpha = 1.
     pub fn congruence(&self) -> &Congruence {
         &self.congruence
@@ -109,7 +122,7 @@ impl Candidate {
         let rest = self.congruence.rest_shift();
         let all = self.congruence.shifts().iter().copied().chain(rest);
         all.map(|d| {
-            let signal = (d - multiple) / alpha;
+            let signal = (d - multiple).max(0.0) / alpha; // rounding may leave less
             (signal + multiple, -signal)
         })
         .collect()
@@ -127,6 +140,18 @@ impl Candidate {
         }
         self.congruence.whiten_transpose(whitened.view())
     }
+}
+
+/// Refuses lists that have not one number for each task.
+pub(super) fn check_length(argument: &str, found: usize, n_tasks: usize) -> Result<()> {
+    if found == n_tasks {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        argument: argument.to_string(),
+        found: format!("{found} values"),
+        expected: format!("{n_tasks}, one for each task"),
+    })
 }
 
 /// A task covariance whose values are in the units of the outputs.

@@ -66,6 +66,37 @@ impl fmt::Display for Criterion {
 }
 
 impl Criterion {
+    /// Refuses labels that do not fit n rows, and intercepts of tasks left out at every row.
+    pub(crate) fn check(&self, n: usize, fit_intercept: bool) -> Result<()> {
+        let every_row = match self.leave_out() {
+            Some(by) => {
+                by.check(n)?;
+                by.takes_every_row(n)
+            }
+            None => n == 1,
+        };
+        if fit_intercept && every_row {
+            return Err(Error::Incompatible {
+                options: format!("an intercept for each task and {self}"),
+                advice: "no row is left to learn the intercept from: choose by rows, entries or \
+                         smaller groups, or fit without intercepts"
+                    .to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Refuses criteria by which a penalty for each task cannot be chosen.
+    pub(crate) fn check_each_task(&self) -> Result<()> {
+        if self.leave_out() == Some(&LeaveOut::Row) {
+            return Ok(());
+        }
+        Err(Error::Incompatible {
+            options: format!("a penalty chosen for each task and {self}"),
+            advice: "choose them by leaving out rows".to_string(),
+        })
+    }
+
     /// What is left out; `None` for generalised cross-validation.
     pub(crate) fn leave_out(&self) -> Option<&LeaveOut> {
         match self {

@@ -7,13 +7,14 @@
 
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
+use super::candidate::check_length;
 use super::evaluate::Rotated;
 use super::problem::check_penalty;
 use super::{Candidate, Criterion, Problem};
 use crate::error::{Error, Result};
-use crate::learn::{LbfgsSettings, Objective, minimise};
+use crate::learn::{LbfgsSettings, Objective, Stop, minimise};
 use crate::linalg;
-use crate::solve::{LN_TAU, LeaveOut, squares_times};
+use crate::solve::{LN_TAU, squares_times};
 use crate::task::Task;
 
 /// How far a penalty may move from its start.
@@ -50,7 +51,7 @@ impl Objective for OfLogPenalties<'_> {
         if value > 0.0 {
             return Ok((value.ln(), (gradient / value).to_vec()));
         }
-        Ok((0.0, vec![0.0; point.len()])) // an exact fit: there is nothing to gain
+        Ok((f64::MIN_POSITIVE.ln(), vec![0.0; point.len()])) // an exact fit
     }
 }
 
@@ -66,7 +67,7 @@ struct Rows {
 
 impl Problem {
     /// The penalty of each task at the local minimum of a criterion of rows left out, found from
-    /// `start` (T) by L-BFGS with the analytic gradient, and the criterion there. Errors are weighed
+    /// `start` (T) by L-BFGS with the analytic gradient, and whether it was reached. Errors are weighed
     /// by `weights` (T), those of the tasks in the objective.
     ///
     /// Each step costs O(n^2 T^2).
@@ -96,15 +97,15 @@ impl Problem {
         start: &[f64],
         weights: ArrayView1<f64>,
         criterion: &Criterion,
-    ) -> Result<(Array1<f64>, f64)> {
+    ) -> Result<(Array1<f64>, bool)> {
+        check_length("start", start.len(), self.rotated.ncols())?;
         let start: Vec<f64> = start.iter().map(|a| a.ln()).collect();
         let mut objective =
             OfLogPenalties { problem: self, task, weights, criterion, start: &start };
         let settings = LbfgsSettings { gradient_tolerance: 1e-6, ..LbfgsSettings::default() };
         let outcome = minimise(&mut objective, &start, &settings)?;
-        let penalties: Array1<f64> = outcome.point.iter().map(|p| p.exp()).collect();
-        let (value, _) = self.evaluate_each_task(task, penalties.view(), weights, criterion)?;
-        Ok((penalties, value))
+        let penalties = outcome.point.iter().map(|p| p.exp()).collect();
+        Ok((penalties, outcome.stop == Stop::Converged))
     }
 
     /// A criterion of rows left out and its gradient with respect to the logarithms of the tasks'
@@ -134,14 +135,12 @@ impl Problem {
         weights: ArrayView1<f64>,
         criterion: &Criterion,
     ) -> Result<(f64, Array1<f64>)> {
-        if criterion.leave_out() != Some(&LeaveOut::Row) {
-            return Err(Error::Incompatible {
-                options: format!("a penalty chosen for each task and {criterion}"),
-                advice: "choose them by leaving out rows".to_string(),
-            });
-        }
+        criterion.check_each_task()?;
         self.check(criterion)?;
         let density = matches!(criterion, Criterion::LogDensity(_));
+        let t = self.rotated.ncols();
+        check_length("penalties", penalties.len(), t)?;
+        check_length("weights", weights.len(), t)?;
         penalties.iter().try_for_each(|a| check_penalty("penalties", *a))?;
         let noise = &penalties / &weights;
         let candidate = Candidate::new(self, task, noise.view())?;

@@ -114,6 +114,7 @@ impl Problem {
         criterion: &Criterion,
     ) -> Result<(f64, f64)> {
         check_penalty("alpha", alpha)?;
+        self.check_candidate(candidate)?;
         self.check(criterion)?;
         let rotated = Rotated::new(self, candidate, alpha);
         let (value, slope) = match criterion {
@@ -135,18 +136,7 @@ impl Problem {
 
     /// Refuses criteria that do not fit the data.
     pub(super) fn check(&self, criterion: &Criterion) -> Result<()> {
-        let Some(by) = criterion.leave_out() else { return Ok(()) };
-        let n = self.spectrum.len();
-        by.check(n)?;
-        if self.ones.is_some() && by.takes_every_row(n) {
-            return Err(Error::Incompatible {
-                options: format!("an intercept for each task and leaving out by {by}"),
-                advice: "no row is left to learn the intercept from: choose by rows, entries or \
-                         smaller groups, or fit without intercepts"
-                    .to_string(),
-            });
-        }
-        Ok(())
+        criterion.check(self.spectrum.len(), self.ones.is_some())
     }
 
     fn sum(

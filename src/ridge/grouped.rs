@@ -129,12 +129,14 @@ pub(super) fn groups_by_task(
     let (h, d_h) = (spread(&rotated.inverse), spread(&rotated.d_inverse));
     over_groups(problem, labels, |rows, u| {
         let (mut value, mut slope) = (0.0, 0.0);
+        let pairs =
+            rotated.fixed.iter().flat_map(|f| f.columns.rows().into_iter().zip(f.d_columns.rows()));
+        let columns: Vec<_> = pairs.map(|(p, d_p)| (u.dot(&p), u.dot(&d_p))).collect();
         for t in 0..h.nrows() {
             let mut block = Block::weighted(u, h.row(t), d_h.row(t));
             if let Some(f) = &rotated.fixed {
-                for j in 0..f.sums.len() {
-                    let (p, d_p) = (u.dot(&f.columns.row(j)), u.dot(&f.d_columns.row(j)));
-                    block.subtract(candidate.spread[[t, j]], &p, &d_p, f.sums[j], f.d_sums[j]);
+                for (j, (p, d_p)) in columns.iter().enumerate() {
+                    block.subtract(candidate.spread[[t, j]], p, d_p, f.sums[j], f.d_sums[j]);
                 }
             }
             let of = |m: &Array2<f64>| m.row(t).select(Axis(0), rows).insert_axis(Axis(1));

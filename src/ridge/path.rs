@@ -73,6 +73,7 @@ impl Problem {
         observe: &(dyn Fn(&PathProgress) -> Result<()> + Sync),
     ) -> Result<Array2<f64>> {
         alphas.iter().try_for_each(|alpha| check_penalty("alphas", *alpha))?;
+        candidates.iter().try_for_each(|c| self.check_candidate(c))?;
         self.check(criterion)?;
         let total = candidates.len() * alphas.len();
         let done = std::sync::atomic::AtomicUsize::new(0);

@@ -163,6 +163,7 @@ impl Problem {
     /// where the solution overflows.
     pub fn solve(&self, candidate: &Candidate, alpha: f64) -> Result<Solution> {
         check_penalty("alpha", alpha)?;
+        self.check_candidate(candidate)?;
         let congruence = candidate.congruence().scaled(alpha);
         let factor = |data: ArrayView2<f64>| {
             KroneckerFactor::new(Arc::clone(&self.spectrum), congruence.clone(), data)
@@ -241,6 +242,7 @@ impl Problem {
     pub fn predict(&self, solution: &Solution, xs: ArrayView2<f64>) -> Result<Array2<f64>> {
         /// Rows of a tile.
         const TILE: usize = 1024;
+        self.check_solution(solution)?;
         if xs.ncols() != self.x.ncols() {
             return Err(Error::Shape {
                 argument: "xs".to_string(),
@@ -276,6 +278,7 @@ impl Problem {
     /// are left out at every row.
     pub fn leave_out(&self, solution: &Solution, by: &LeaveOut) -> Result<LeftOut> {
         let ones = self.ones.as_ref().map(|u| u.view());
+        self.check_solution(solution)?;
         let residuals = leave_out(&solution.factor, ones, by)?;
         match &self.root_weights {
             None => residuals.of(self.y()),
@@ -284,7 +287,12 @@ impl Problem {
     }
 
     /// Covariances (n, T, T) between the observations of a row given all other rows.
-    pub fn leave_out_row_covariances(&self, solution: &Solution) -> ndarray::Array3<f64> {
+    ///
+    /// # Errors
+    /// As [`Problem::leave_out`] by rows.
+    pub fn leave_out_row_covariances(&self, solution: &Solution) -> Result<ndarray::Array3<f64>> {
+        self.check_solution(solution)?;
+        self.check(&LeaveOut::Row.into())?;
         let ones = self.ones.as_ref().map(|u| u.view());
         let mut out = row_covariances(&solution.factor, ones);
         if let Some(root) = &self.root_weights {
@@ -292,8 +300,36 @@ impl Problem {
                 block /= r * r;
             }
         }
-        out
+        match out.iter().find(|v| !v.is_finite()) {
+            None => Ok(out),
+            Some(value) => Err(Error::Numerical {
+                operation: "leave-out".to_string(),
+                detail: format!("a covariance is {value}: signal and noise are too far apart"),
+            }),
+        }
     }
+
+    /// Refuses the solution of another problem.
+    fn check_solution(&self, solution: &Solution) -> Result<()> {
+        same_shape("solution", solution.dual.dim(), self.y.dim())
+    }
+
+    /// Refuses the candidate of another problem.
+    pub(super) fn check_candidate(&self, candidate: &Candidate) -> Result<()> {
+        let (n, t) = (candidate.inside.ncols(), candidate.task_weights.len());
+        same_shape("candidate", (n, t), self.y.dim())
+    }
+}
+
+fn same_shape(argument: &str, found: (usize, usize), expected: (usize, usize)) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        argument: argument.to_string(),
+        found: format!("one of {} rows and {} tasks", found.0, found.1),
+        expected: format!("one of {} rows and {} tasks", expected.0, expected.1),
+    })
 }
 
 /// The largest magnitude as a share of a size, infinite where one of them is not finite.

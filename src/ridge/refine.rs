@@ -2,7 +2,7 @@
 
 use super::{Candidate, Criterion, Problem};
 use crate::error::{Error, Result};
-use crate::learn::{LbfgsSettings, Objective, minimise};
+use crate::learn::{LbfgsSettings, Objective, Stop, minimise};
 
 /// How far beyond the grid a penalty may move.
 const BEYOND: f64 = 1e3;
@@ -29,14 +29,14 @@ impl Objective for OfLogPenalty<'_> {
         match self.criterion {
             Criterion::LogDensity(_) => Ok((value, vec![slope])),
             _ if value > 0.0 => Ok((value.ln(), vec![slope / value])),
-            _ => Ok((0.0, vec![0.0])), // an exact fit: there is nothing to gain
+            _ => Ok((f64::MIN_POSITIVE.ln(), vec![0.0])), // an exact fit: nothing is better
         }
     }
 }
 
 impl Problem {
     /// The penalty at the local minimum of a criterion near `start`, at most 1,000 times beyond the
-    /// range `alphas` spans: L-BFGS on `ln(alpha)` with the analytic derivative.
+    /// range `alphas` spans, and whether it was reached: L-BFGS on `ln(alpha)` with the analytic derivative.
     ///
     /// ```
     /// use coregion::ridge::{Candidate, Criterion, Problem};
@@ -48,7 +48,7 @@ impl Problem {
     /// let problem = Problem::new(&data, &Rbf::isotropic(2.0), None, false)?;
     /// let one = Candidate::new(&problem, &Diagonal::starting_at([1.0]), array![1.0].view())?;
     /// let criterion = Criterion::from(LeaveOut::Row);
-    /// let alpha = problem.refine(&one, &[0.01, 1.0], 0.1, &criterion)?;
+    /// let (alpha, _) = problem.refine(&one, &[0.01, 1.0], 0.1, &criterion)?;
     /// assert!(problem.evaluate(&one, alpha, &criterion)?.1.abs() < 1e-5);
     /// # Ok::<(), coregion::Error>(())
     /// ```
@@ -61,13 +61,13 @@ impl Problem {
         alphas: &[f64],
         start: f64,
         criterion: &Criterion,
-    ) -> Result<f64> {
+    ) -> Result<(f64, bool)> {
         let low = alphas.iter().fold(start, |m, a| m.min(*a)) / BEYOND;
         let high = alphas.iter().fold(start, |m, a| m.max(*a)) * BEYOND;
         let mut objective =
             OfLogPenalty { problem: self, candidate, criterion, range: (low, high) };
         let settings = LbfgsSettings { gradient_tolerance: 1e-7, ..LbfgsSettings::default() };
         let outcome = minimise(&mut objective, &[start.ln()], &settings)?;
-        Ok(outcome.point[0].exp())
+        Ok((outcome.point[0].exp(), outcome.stop == Stop::Converged))
     }
 }

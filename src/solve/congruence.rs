@@ -4,7 +4,7 @@
 //! `W = L^-T V` has `W' Sigma W = I` and `W' B W = diag(d)`. Where B is `F F' + c Sigma` with F
 //! (T, r), only the r directions of `L^-1 F` are stored: every other direction has the shift c.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
 use crate::error::{Error, Result};
 use crate::linalg;
@@ -66,11 +66,16 @@ impl Congruence {
             {
                 Self::factored(factor.view(), *multiple, noise)
             }
-            _ => {
-                let mut dense = Self::dense(&task.to_dense(noise), noise)?;
-                dense.multiple = task.noise_multiple();
+            (TaskMatrix::LowRankPlusNoise { factor, multiple }, _) => {
+                let mut dense = Self::dense(&linalg::matmul(factor.view(), factor.t()), noise)?;
+                // Directions outside the factor have no signal of their own, not even by rounding.
+                let outside = factor.nrows().saturating_sub(factor.ncols());
+                dense.shifts.slice_mut(s![..outside]).fill(0.0);
+                dense.shifts += *multiple;
+                dense.multiple = *multiple;
                 Ok(dense)
             }
+            (TaskMatrix::Dense(b), _) => Self::dense(b, noise),
         }
     }
 
@@ -90,7 +95,8 @@ impl Congruence {
         Congruence {
             root: self.root.scaled(scale.sqrt()),
             vectors: self.vectors.clone(),
-            shifts: self.shifts.mapv(|d| (d - self.multiple) / scale + self.multiple),
+            // Rounding may leave less than the multiple.
+            shifts: self.shifts.mapv(|d| (d - self.multiple).max(0.0) / scale + self.multiple),
             rest: self.rest,
             multiple: self.multiple,
         }

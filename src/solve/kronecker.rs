@@ -179,6 +179,11 @@ impl KroneckerFactor {
         norm
     }
 
+    /// A (n, k): the solution in the common eigenbasis.
+    pub(crate) fn coefficients(&self) -> &Array2<f64> {
+        &self.coefficients
+    }
+
     /// `U' alpha` (n, T).
     pub fn rotated_dual(&self) -> Array2<f64> {
         self.congruence.root().unwhiten_dual_rows(self.solution.view())

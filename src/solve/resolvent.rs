@@ -3,7 +3,7 @@
 //! For an eigenvalue s the function `1 / (1 + s d)` of `ln d` is analytic in the strip of half-width
 //! pi, and within smaller strips of the size of its value on the real line. On panels two decades
 //! wide its Chebyshev interpolant of degree m is therefore off by about `3^-m` of its value, for
-//! every s alike (Trefethen 2013, chapter 8): 36 nodes a panel give rounding error, whatever is made
+//! every s alike (Trefethen 2013, chapter 8): 37 nodes a panel give rounding error, whatever is made
 //! linearly of these functions.
 
 use std::sync::Arc;
@@ -55,9 +55,11 @@ impl Resolvent {
         NODES * panels(low, high)
     }
 
-    /// True where the tables for that many columns stay within 1 GiB.
+    /// True where the tables for that many columns, and those each thread makes of them, stay within
+    /// 1 GiB.
     pub(crate) fn fits(spectrum: &Spectrum, nodes: usize, columns: usize) -> bool {
-        nodes * (columns + 1) * spectrum.len() * 8 <= MEMORY
+        let tables = 1 + rayon::current_num_threads();
+        nodes * (columns + 1) * spectrum.len() * 8 * tables <= MEMORY
     }
 
     /// Tables for the data `U' Y` (n, c) and shifts from `low` to `high`.

@@ -94,6 +94,14 @@ fn what_cannot_be_chosen_is_refused() {
         let error = settings.clone().criterion(criterion).fit(&data).unwrap_err();
         assert!(matches!(error, Error::Incompatible { .. }), "{error}");
     }
+    let both = settings.clone().task_penalties(vec![1.0, 2.0]).fit(&data).unwrap_err();
+    assert!(both.to_string().starts_with("`task_penalties` and a penalty chosen"), "{both}");
+    let many = crate::ridge::data(3, 66);
+    let plus_noise = LowRank::plus_noise_starting_at(normal(66, 1, 3).view(), 0.1);
+    assert!(matches!(
+        settings.clone().task(plus_noise).fit(&many),
+        Err(Error::Incompatible { .. })
+    ));
     let one = Dataset::new(array![[0.0]].view(), array![[1.0, 2.0]].view()).unwrap();
     assert!(settings.fit_intercept(true).fit(&one).is_err());
 }
@@ -127,5 +135,72 @@ fn equally_good_penalties_give_the_largest() {
     for alphas in [vec![1e-9, 1.0, 0.1], vec![1.0, 1e-9]] {
         let settings = MultiTaskKernelRidge::new(kernel_of()).criterion(LeaveOut::Task);
         assert_eq!(settings.alphas(alphas).fit(&data).unwrap().alpha(), 1.0);
+    }
+}
+
+#[test]
+fn a_search_without_a_minimum_is_told() {
+    // A noiseless line: the smaller the penalty the better.
+    let x = Array2::from_shape_fn((12, 1), |(i, _)| f64::from(i as u32));
+    let data = Dataset::new(x.view(), x.view()).unwrap();
+    let settings = MultiTaskKernelRidge::new(Linear::new(1.0)).alphas(vec![1e-2, 1e-1]);
+    for settings in [settings.clone().refine(true), settings.penalty_for_each_task(true)] {
+        let ridge = settings.fit(&data).unwrap();
+        let warnings: Vec<String> = ridge.warnings().iter().map(ToString::to_string).collect();
+        assert!(ridge.alpha() <= 1e-2);
+        assert!(warnings.iter().any(|w| w.starts_with("the search for better penalties ended")));
+    }
+}
+
+#[test]
+fn wrong_lengths_and_foreign_parts_are_refused() {
+    use coregion::ridge::{Candidate, Problem};
+    let (small, large) = (data(5, 2), data(6, 3));
+    let of = |data: &Dataset| Problem::new(data, &kernel_of(), None, false).unwrap();
+    let (a, b) = (of(&small), of(&large));
+    let task = |t: usize| Diagonal::starting_at(ones(t));
+    let one = |t: usize| Array1::ones(t);
+    let shape = |error: Error| assert!(matches!(error, Error::Shape { .. }), "{error}");
+    shape(Candidate::new(&a, &task(2), one(3).view()).unwrap_err());
+    let candidate = Candidate::new(&a, &task(2), one(2).view()).unwrap();
+    shape(b.evaluate(&candidate, 1.0, &Criterion::Gcv).unwrap_err());
+    shape(b.solve(&candidate, 1.0).unwrap_err());
+    shape(
+        b.path(std::slice::from_ref(&candidate), &[1.0], &Criterion::Gcv, &|_| Ok(())).unwrap_err(),
+    );
+    let solution = a.solve(&candidate, 1.0).unwrap();
+    shape(b.predict(&solution, large.x()).unwrap_err());
+    shape(b.leave_out(&solution, &LeaveOut::Row).unwrap_err());
+    shape(b.leave_out_row_covariances(&solution).unwrap_err());
+    let row = Criterion::default();
+    for (p, w) in [(1, 2), (2, 3)] {
+        let result = a.evaluate_each_task(&task(2), one(p).view(), one(w).view(), &row);
+        shape(result.unwrap_err());
+    }
+    shape(a.refine_each_task(&task(2), &[1.0], one(2).view(), &row).unwrap_err());
+    let settings = MultiTaskKernelRidge::new(kernel_of());
+    assert!(matches!(settings.tasks(vec![]).fit(&small), Err(Error::InvalidValue { .. })));
+    let single = Dataset::new(array![[0.0]].view(), array![[1.0, 2.0]].view()).unwrap();
+    let one_row =
+        MultiTaskKernelRidge::new(Rbf::isotropic(1.0)).fit_intercept(true).fit(&single).unwrap();
+    assert!(matches!(one_row.leave_one_row_out_covariances(), Err(Error::Incompatible { .. })));
+}
+
+#[test]
+fn low_rank_plus_noise_with_small_penalties() {
+    // Directions outside the factor have no signal of their own, however small the penalty.
+    let data = data(12, 4);
+    let w = array![[3e3], [1e3], [-2e3], [5e2]];
+    let settings = MultiTaskKernelRidge::new(kernel_of())
+        .task(LowRank::plus_noise_starting_at(w.view(), 0.3))
+        .alphas((-10..0).map(|e| 10f64.powi(e)).collect());
+    let ridge = settings.clone().fit(&data).unwrap();
+    assert!(ridge.cv_errors().iter().all(|v| v.is_finite()));
+    for (a, alpha) in ridge.alphas().iter().enumerate() {
+        let one = settings.clone().alpha(*alpha).fit(&data).unwrap();
+        assert!(one.rkhs_norm_squared() > 0.0);
+        let errors = one.leave_one_out(&LeaveOut::Row).unwrap().mean - data.y();
+        let value = errors.mapv(|e| e * e).mean().unwrap();
+        assert_near(ridge.cv_errors()[[0, a]], value, 1e-4);
     }
 }

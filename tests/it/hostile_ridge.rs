@@ -55,6 +55,10 @@ fn assert_answers(ridge: &FittedMultiTaskKernelRidge) {
             Err(error) => assert!(expected(&error), "{error}"),
         }
     }
+    match ridge.leave_one_row_out_covariances() {
+        Ok(c) => assert!(c.iter().all(|v| v.is_finite())),
+        Err(error) => assert!(expected(&error), "{error}"),
+    }
     if let Err(error) = ridge.posterior() {
         assert!(expected(&error), "{error}");
     }

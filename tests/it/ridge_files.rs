@@ -325,7 +325,7 @@ fn documents_that_do_not_fit() {
     let with = |key: &str, value: Json| with_document(&bytes, |d| d[key] = value);
     let broken = "its document is not one of version 1: ";
     let keys = "alpha criterion criterion_value feature_names fit_intercept kernel labels \
-                memory_budget task task_names wall_time";
+                memory_budget search_ended task task_names wall_time";
     let document = Parts::of(&bytes).document();
     let found: Vec<&String> = document.as_object().unwrap().keys().collect();
     assert_eq!(found, keys.split(' ').collect::<Vec<_>>()); // they are the format

@@ -36,14 +36,20 @@ struct Group {
 
 /// All tasks of each group of rows: one block of size g for each direction.
 pub(super) fn groups(precision: &Precision<'_>, groups: &[Vec<usize>]) -> Result<Residuals> {
-    let whitened = precision.whitened_dual();
-    gather(whitened.dim(), groups, |rows| one_group(precision, &whitened, rows))
+    let inside = precision.inside();
+    let outside = precision.outside(&inside);
+    let shape = (inside.nrows(), precision.factor().congruence().n_tasks());
+    gather(shape, groups, |rows| one_group(precision, &inside, outside.as_ref(), rows))
 }
 
-fn one_group(precision: &Precision<'_>, whitened: &Array2<f64>, rows: &[usize]) -> Result<Group> {
+fn one_group(
+    precision: &Precision<'_>,
+    inside: &Array2<f64>,
+    outside: Option<&Array2<f64>>,
+    rows: &[usize],
+) -> Result<Group> {
     let congruence = precision.factor().congruence();
-    let dual = whitened.select(Axis(0), rows);
-    let inside = linalg::matmul(dual.view(), congruence.vectors().t());
+    let inside = inside.select(Axis(0), rows);
     let (g, k) = inside.dim();
     let (mut parts, mut variances) = (Array2::zeros((g, k)), Array2::zeros((g, k)));
     let noise = congruence.half_log_det_noise() + 0.5 * LN_TAU * congruence.n_tasks() as f64;
@@ -58,8 +64,8 @@ fn one_group(precision: &Precision<'_>, whitened: &Array2<f64>, rows: &[usize]) 
     }
     let mut residual = linalg::matmul(parts.view(), congruence.vectors());
     let mut rest = None;
-    if congruence.n_rest() > 0 {
-        let outside = precision.outside(&dual, &inside);
+    if let Some(outside) = outside {
+        let outside = outside.select(Axis(0), rows);
         let block = solve(&precision.direction_block(rows, k), outside.view())?;
         log_density += congruence.n_rest() as f64 * block.half_log_det
             - 0.5 * (&block.residual * &outside).sum();

@@ -148,26 +148,21 @@ fn entries(precision: &Precision<'_>) -> Residuals {
 /// A T x T block of P for each row, diagonal in the directions of the congruence.
 fn rows(precision: &Precision<'_>) -> Residuals {
     let congruence = precision.factor().congruence();
-    let whitened = precision.whitened_dual();
     let diagonals = precision.diagonals();
-    let inside = linalg::matmul(whitened.view(), congruence.vectors().t());
-    let mut parts = &inside / &diagonals.stored;
+    let inside = precision.inside();
+    let parts = &inside / &diagonals.stored;
     let mut log_density =
         (&diagonals.stored.mapv(f64::ln) - &(&inside * &parts)).sum_axis(Axis(1)) * 0.5;
     log_density -= 0.5 * LN_TAU * congruence.n_tasks() as f64 + congruence.half_log_det_noise();
-    let mut residual = match &diagonals.rest {
-        None => linalg::matmul(parts.view(), congruence.vectors()),
-        Some(rest) => {
-            let column = rest.view().insert_axis(Axis(1));
-            let outside = precision.outside(&whitened, &inside) / column;
-            let count = congruence.n_rest() as f64;
-            for (i, row) in outside.rows().into_iter().enumerate() {
-                log_density[i] += 0.5 * (count * rest[i].ln() - rest[i] * row.dot(&row));
-            }
-            parts = linalg::matmul(parts.view(), congruence.vectors());
-            outside + &parts
+    let mut residual = linalg::matmul(parts.view(), congruence.vectors());
+    if let (Some(rest), Some(outside)) = (&diagonals.rest, precision.outside(&inside)) {
+        let outside = outside / rest.view().insert_axis(Axis(1));
+        let count = congruence.n_rest() as f64;
+        for (i, row) in outside.rows().into_iter().enumerate() {
+            log_density[i] += 0.5 * (count * rest[i].ln() - rest[i] * row.dot(&row));
         }
-    };
+        residual += &outside;
+    }
     residual = congruence.color_rows(residual.view());
     let std = precision.variances(&diagonals.stored, diagonals.rest.as_ref()).mapv(f64::sqrt);
     Residuals { residual, std, log_density: log_density.insert_axis(Axis(1)) }

@@ -92,20 +92,27 @@ impl<'a> Precision<'a> {
         self.factor
     }
 
-    /// `U` times the solution (n, T): the dual coefficients in the whitened task space.
-    pub(super) fn whitened_dual(&self) -> Array2<f64> {
+    /// The dual coefficients along the stored directions (n, k): not read off those in the tasks,
+    /// where a direction with much signal would drown in the others.
+    pub(super) fn inside(&self) -> Array2<f64> {
         let u = self.factor.spectrum().vectors.view();
-        linalg::matmul(u, self.factor.whitened_solution().view())
+        linalg::matmul(u, self.factor.coefficients().view())
+    }
+
+    /// The dual coefficients in the whitened task space outside the stored directions (n, T), where
+    /// some are not stored.
+    pub(super) fn outside(&self, inside: &Array2<f64>) -> Option<Array2<f64>> {
+        let congruence = self.factor.congruence();
+        (congruence.n_rest() > 0).then(|| {
+            let u = self.factor.spectrum().vectors.view();
+            linalg::matmul(u, self.factor.whitened_solution().view())
+                - &linalg::matmul(inside.view(), congruence.vectors())
+        })
     }
 
     /// The dual coefficients C (n, T).
     pub(super) fn dual(&self) -> Array2<f64> {
         self.factor.dual()
-    }
-
-    /// What of whitened rows (n, T) lies outside the stored directions, given what lies inside.
-    pub(super) fn outside(&self, whitened: &Array2<f64>, inside: &Array2<f64>) -> Array2<f64> {
-        whitened - &linalg::matmul(inside.view(), self.factor.congruence().vectors())
     }
 
     /// The diagonals of the precisions of all directions: 2 n^2 operations for each.
