@@ -59,7 +59,7 @@
 //!
 //! For complete tables and one separable term, which is what this version serves, likelihoods,
 //! gradients, means, variances, covariances, conditioning, samples, ridge regression and leave-out are
-//! exact up to rounding (on long paths of penalties, precisions and duals to 1e-13 of their values): no
+//! exact up to rounding (on long paths of penalties, precisions and duals to 1e-13 of the largest): no
 //! inducing points, no iterative solver, no jitter. Negative eigenvalues of a Gram matrix at the level of
 //! rounding are set to zero, and the report counts them. Standard errors of task correlations are
 //! asymptotic (Fisher information at held kernel parameters).

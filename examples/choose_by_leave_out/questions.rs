@@ -19,7 +19,7 @@ pub(crate) fn print(
     println!(
         "  site    all metals of a site from the other sites: what is at a new place nearby?\n  \
          entry   one metal from the others at the site as well: what would fill a gap?\n  \
-         metal   a whole column from the other metals: what do they tell of one never measured?\n  \
+         metal   a whole column from the other metals, its mean and covariances known: what do they tell?\n  \
          square  all sites of a square of {:.0} km: what is at a new place further away?\n\n  \
          Median distance to the nearest site learned from: {:.0} m for sites left out one at a time,\n  \
          {:.0} m for squares, {:.0} m for the validation sites.\n",

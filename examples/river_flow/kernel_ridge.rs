@@ -149,9 +149,7 @@ impl<'a> Setting<'a> {
             let errors = self.errors(&ridge.leave_one_out(by)?.mean, self.training);
             let error = errors.sum() / errors.len() as f64;
             if best.as_ref().is_none_or(|b| error < b.error) {
-                let grid = ridge.cv_errors();
-                let least = grid.indexed_iter().min_by(|x, y| x.1.total_cmp(y.1));
-                let share = SHARES[least.map_or(0, |((row, _), _)| row)];
+                let share = SHARES[ridge.task_index()];
                 best = Some(Shared { name: a.name.clone(), share, error, ridge });
             }
         }

@@ -90,7 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     print_scores(&scores);
     report_winners(&scores);
     println!(
-        "  The GP is learned by its likelihood, which takes what is left of neighbouring hours for\n  \
+        "  The GP has one Matern kernel, and its likelihood takes what is left of neighbouring hours for\n  \
          independent: {}.\n",
         process.gp.kernel()
     );

@@ -66,6 +66,13 @@ pub enum Fitted {
 }
 
 impl Settings {
+    fn n_penalties_chosen(&self, n_tasks: usize) -> usize {
+        match self {
+            Settings::Gp(_) => 0,
+            Settings::Ridge(ridge) => ridge.n_penalties_chosen(n_tasks),
+        }
+    }
+
     fn fit(&self, data: &Dataset) -> Result<Fitted> {
         match self {
             Settings::Gp(gp) => gp.fit(data).map(|gp| Fitted::Gp(Box::new(gp))),
@@ -88,11 +95,7 @@ impl Fitted {
                 let free = gp.posterior().model().layout().n_free();
                 (free, Some(gp.log_marginal_likelihood()), gp.report().wall_time)
             }
-            Fitted::Ridge(ridge) => {
-                let chosen = usize::from(ridge.criterion_value().is_some());
-                let intercepts = ridge.intercept().map_or(0, Array1::len);
-                (chosen + intercepts, None, ridge.wall_time)
-            }
+            Fitted::Ridge(ridge) => (0, None, ridge.wall_time),
         }
     }
 }
@@ -125,7 +128,7 @@ pub struct ComparedModel {
     pub difference_std_error: f64,
     /// Root mean square error of what was left out, each task in units of its standard deviation.
     pub error: f64,
-    /// Parameters that were learned or chosen.
+    /// Parameters that were learned or chosen, means and intercepts apart.
     pub n_parameters: usize,
     /// Log marginal likelihood, for Gaussian processes.
     pub log_marginal_likelihood: Option<f64>,
@@ -181,11 +184,12 @@ impl Comparison {
 /// closed form: kernels, ranks, noise forms and ridge regressions in one table.
 ///
 /// A comparison costs its fits: leaving out costs products. Parameters are those learned from all
-/// data, what is left out included, so that every log density is too good, by roughly one to three nats
-/// for each parameter learned: on 259 rows with 150 parameters more than the standard errors of the
-/// differences (the example `choose_by_leave_out` measures it). Between models whose numbers of
-/// parameters differ much, learn the parameters anew without each fold, or prefer the smaller. Standard
-/// errors take what is left out at a time as independent. Only the best model is kept in memory.
+/// data, what is left out included, so that every log density is too good: by two to five nats for each
+/// parameter in the example `choose_by_leave_out`, which is more in all than the standard errors of the
+/// differences. Between models whose numbers of parameters differ much, learn the parameters anew
+/// without each fold, or prefer the smaller. The means of Gaussian processes are held too; intercepts of
+/// ridge regressions are learned anew. Standard errors take what is left out at a time as independent.
+/// Only the best model is kept in memory.
 ///
 /// ```
 /// use coregion::estimator::{Settings, compare};
@@ -227,7 +231,8 @@ pub fn compare<N: Into<String>, S: Into<Settings>>(
             Err(error @ Error::Cancelled { .. }) => return Err(error),
             Err(error) => failures.push((name, error)),
             Ok((fitted, left_out)) => {
-                let (n_parameters, log_marginal_likelihood, wall_time) = fitted.numbers();
+                let (learned, log_marginal_likelihood, wall_time) = fitted.numbers();
+                let n_parameters = learned + settings.n_penalties_chosen(data.n_tasks());
                 let log_density = left_out.log_density.sum();
                 compared.push(ComparedModel {
                     name,
@@ -311,14 +316,19 @@ impl fmt::Display for Comparison {
         for m in &self.models {
             let likelihood =
                 m.log_marginal_likelihood.map_or_else(|| "-".to_string(), |v| format!("{v:.2}"));
+            // One block alone says nothing of the spread.
+            let spread = |v: f64| match m.left_out.log_density.len() {
+                1 => "-".to_string(),
+                _ => format!("{v:.2}"),
+            };
             writeln!(
                 f,
-                "  {:width$} {:>12.2} {:>9.2} {:>11.2} {:>9.2} {:>7.4} {:>10} {:>14} {:>8.2}",
+                "  {:width$} {:>12.2} {:>9} {:>11.2} {:>9} {:>7.4} {:>10} {:>14} {:>8.2}",
                 m.name,
                 m.log_density,
-                m.std_error,
+                spread(m.std_error),
                 m.difference,
-                m.difference_std_error,
+                spread(m.difference_std_error),
                 m.error,
                 m.n_parameters,
                 likelihood,

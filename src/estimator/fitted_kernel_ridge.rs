@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ndarray::{Array1, Array2, Array3, ArrayView2};
 
+use super::fit_kernel_ridge::choice;
 use super::fitted::FittedMultiTaskGp;
-use super::kernel_ridge::choice;
 use super::multi_task_gp::{MultiTaskGp, Optimizer};
 use super::report::Warning;
 use crate::data::Dataset;

@@ -3,6 +3,7 @@
 mod comparison;
 mod display;
 mod fit;
+mod fit_kernel_ridge;
 mod fitted;
 mod fitted_kernel_ridge;
 mod kernel_ridge;

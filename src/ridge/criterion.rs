@@ -23,8 +23,8 @@ pub enum Criterion {
     /// Minus the mean log predictive density of what is left out, in nats for each entry, with the
     /// penalty as noise variance. Unlike the squared error it depends on the scale of B.
     LogDensity(LeaveOut),
-    /// Generalised cross-validation `N |r|^2 / (N - dof)^2` with the weighted residuals r of the fit
-    /// (Golub, Heath & Wahba 1979).
+    /// Generalised cross-validation `N |r|^2 / (N - dof)^2` with the weighted residuals r of the fit,
+    /// over the mean weight (Golub, Heath & Wahba 1979).
     Gcv,
 }
 

@@ -42,8 +42,8 @@ impl Problem {
     /// A criterion (candidates, penalties) for every task covariance and penalty.
     ///
     /// Rows and entries cost O(n^2 T) for each of few penalties; for many, the precision and the
-    /// duals are read off tables over the shift alone, exact to about 1e-13 of their value, at
-    /// O(n T^2) for each. Tasks and generalised cross-validation cost O(n T^2) each. `observe` is told
+    /// duals are read off tables over the shift alone, exact to about 1e-13 of the largest,
+    /// at O(n T) for each and 2 n T^2 more for entries. Tasks and generalised cross-validation cost O(n T^2) each. `observe` is told
     /// of every finished part and may stop the path.
     ///
     /// ```

@@ -40,7 +40,7 @@ pub enum LeaveOut {
 }
 
 impl LeaveOut {
-    /// n rows in k stretches of neighbours, of nearly equal length.
+    /// n rows in k stretches of neighbours, of nearly equal length; at least one, at most n.
     ///
     /// ```
     /// use coregion::solve::LeaveOut;
@@ -50,7 +50,8 @@ impl LeaveOut {
         LeaveOut::Groups(stretches(n, k))
     }
 
-    /// n rows in k random groups of nearly equal size: k-fold cross-validation.
+    /// n rows in k random groups of nearly equal size, at least one, at most n: k-fold
+    /// cross-validation.
     ///
     /// ```
     /// use coregion::solve::LeaveOut;
