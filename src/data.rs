@@ -327,6 +327,18 @@ pub(crate) fn check_finite(argument: &str, table: ArrayView2<f64>) -> Result<()>
     }
 }
 
+/// Refuses numbers that are not positive and finite.
+pub(crate) fn check_positive(argument: &str, value: f64) -> Result<()> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::InvalidValue {
+        argument: argument.to_string(),
+        found: value.to_string(),
+        expected: "positive finite numbers".to_string(),
+    })
+}
+
 fn check_names<S: Into<String>>(
     argument: &str,
     names: impl IntoIterator<Item = S>,

@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use super::fitted_kernel_ridge::{FittedMultiTaskKernelRidge, Selection};
 use super::kernel_ridge::MultiTaskKernelRidge;
-use crate::data::Dataset;
+use crate::data::{Dataset, check_positive};
 use crate::error::{Error, Result};
 use crate::ridge::{Candidate, PathProgress, Problem};
 use crate::task::{Diagonal, Task};
@@ -135,7 +135,7 @@ impl MultiTaskKernelRidge {
                 expected: "at least one penalty".to_string(),
             });
         }
-        self.alphas.iter().try_for_each(|a| positive("alpha", *a))?;
+        self.alphas.iter().try_for_each(|a| check_positive("alpha", *a))?;
         Ok(&self.alphas)
     }
 
@@ -154,11 +154,11 @@ impl MultiTaskKernelRidge {
                 });
             }
             for (unit, &value) in out.iter_mut().zip(values) {
-                positive(argument, value)?;
+                check_positive(argument, value)?;
                 *unit *= if argument == "task_weights" { value.recip() } else { value };
             }
         }
-        out.iter().try_for_each(|v| positive("task_penalties over task_weights", *v))?;
+        out.iter().try_for_each(|v| check_positive("task_penalties over task_weights", *v))?;
         Ok(out)
     }
 }
@@ -170,15 +170,4 @@ pub(super) fn choice(errors: ArrayView2<f64>, alphas: &[f64]) -> (usize, f64) {
     let equal = |v: f64| v <= least + 1e-10 * least.abs();
     let best = errors.indexed_iter().filter(|(_, v)| equal(**v)).map(|((c, a), _)| (c, alphas[a]));
     best.reduce(|b, other| if other.1 > b.1 { other } else { b }).unwrap_or((0, alphas[0]))
-}
-
-fn positive(argument: &str, value: f64) -> Result<()> {
-    if value > 0.0 && value.is_finite() {
-        return Ok(());
-    }
-    Err(Error::InvalidValue {
-        argument: argument.to_string(),
-        found: value.to_string(),
-        expected: "positive finite numbers".to_string(),
-    })
 }

@@ -9,8 +9,8 @@ use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 use super::candidate::check_length;
 use super::evaluate::Rotated;
-use super::problem::check_penalty;
 use super::{Candidate, Criterion, Problem};
+use crate::data::check_positive;
 use crate::error::{Error, Result};
 use crate::learn::{LbfgsSettings, Objective, Stop, minimise};
 use crate::linalg;
@@ -141,7 +141,7 @@ impl Problem {
         let t = self.rotated.ncols();
         check_length("penalties", penalties.len(), t)?;
         check_length("weights", weights.len(), t)?;
-        penalties.iter().try_for_each(|a| check_penalty("penalties", *a))?;
+        penalties.iter().try_for_each(|a| check_positive("penalties", *a))?;
         let noise = &penalties / &weights;
         let candidate = Candidate::new(self, task, noise.view())?;
         if candidate.outside.is_some() {
@@ -151,7 +151,8 @@ impl Problem {
                 advice: "choose one penalty, or give those of the tasks".to_string(),
             });
         }
-        let (rows, dual) = self.rows_left(&candidate);
+        let rotated = Rotated::new(self, &candidate, 1.0);
+        let (rows, dual) = self.rows_left(&candidate, &rotated);
         let (n, t) = self.rotated.dim();
         let w = candidate.congruence().dual_vectors(); // (T, k)
         if density {
@@ -165,7 +166,7 @@ impl Problem {
             // tr(G^-1 dG), e' dG e and e' dC; the trace with the noise's own part in `log_det`.
             let (trace, _) = rows.contracted(&rows.precision.mapv(f64::recip), None);
             let (_, bilinear) = rows.contracted(&rows.residual, Some(&rows.residual));
-            let applied = self.applied(&candidate, &rows.residual);
+            let applied = self.applied(&candidate, &rotated, &rows.residual);
             let gradient = (0..t)
                 .map(|s| {
                     let row = w.row(s);
@@ -186,7 +187,7 @@ impl Problem {
         let scaled = &weighed * &noise.view().insert_axis(Axis(1));
         let z = linalg::matmul(w.t(), scaled.view()) / &rows.precision;
         let (_, bilinear) = rows.contracted(&z, Some(&rows.residual));
-        let applied = self.applied(&candidate, &z);
+        let applied = self.applied(&candidate, &rotated, &z);
         let gradient = (0..t)
             .map(|s| {
                 let row = w.row(s);
@@ -198,9 +199,8 @@ impl Problem {
     }
 
     /// Residuals, precisions and their products at the rows, and the dual coefficients (T, n).
-    fn rows_left(&self, candidate: &Candidate) -> (Rows, Array2<f64>) {
+    fn rows_left(&self, candidate: &Candidate, rotated: &Rotated) -> (Rows, Array2<f64>) {
         let u = self.spectrum.vectors.view();
-        let rotated = Rotated::new(self, candidate, 1.0);
         let k = rotated.inverse.nrows();
         let back = |m: &Array2<f64>| linalg::matmul(m.view(), u.t());
         let mut pairs = Array2::zeros((k * (k + 1) / 2, u.ncols()));
@@ -230,9 +230,8 @@ impl Problem {
     }
 
     /// `P Z` (T, n) for Z given along the directions (k, n).
-    fn applied(&self, candidate: &Candidate, z: &Array2<f64>) -> Array2<f64> {
+    fn applied(&self, candidate: &Candidate, rotated: &Rotated, z: &Array2<f64>) -> Array2<f64> {
         let u = self.spectrum.vectors.view();
-        let rotated = Rotated::new(self, candidate, 1.0);
         let mut solved = linalg::matmul(z.view(), u) * &rotated.inverse;
         if let (Some(f), Some(ones)) = (&rotated.fixed, &self.ones) {
             for (j, mut row) in solved.rows_mut().into_iter().enumerate() {

@@ -2,9 +2,9 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use super::problem::check_penalty;
 use super::score::{self, Loss, Pieces};
 use super::{Candidate, Criterion, Problem, grouped};
+use crate::data::check_positive;
 use crate::error::{Error, Result};
 use crate::linalg;
 use crate::solve::{LN_TAU, LeaveOut, squares_times};
@@ -56,7 +56,7 @@ impl Rotated {
             .outside
             .as_ref()
             .map(|data| (data * &inverse.row(k), data * &d_inverse.row(k)));
-        if let (Some(f), Some(u)) = (&fixed, &problem.ones) {
+        if let Some(f) = &fixed {
             for j in 0..k {
                 // b and its derivative keep sum u (data - u b) / Lam = 0.
                 let b = candidate.inside.row(j).dot(&f.columns.row(j)) / f.sums[j];
@@ -67,7 +67,6 @@ impl Rotated {
                 d_dual.row_mut(j).scaled_add(-d_b, &f.columns.row(j));
             }
             if let (Some((dual, d_dual)), Some(data)) = (&mut outside, &candidate.outside) {
-                debug_assert_eq!(u.len(), data.ncols());
                 let b = data.dot(&f.columns.row(k)) / f.sums[k];
                 let d_b = (data.dot(&f.d_columns.row(k)) - &b * f.d_sums[k]) / f.sums[k];
                 *dual -= &(&b.view().insert_axis(Axis(1)) * &f.columns.row(k));
@@ -113,7 +112,7 @@ impl Problem {
         alpha: f64,
         criterion: &Criterion,
     ) -> Result<(f64, f64)> {
-        check_penalty("alpha", alpha)?;
+        check_positive("alpha", alpha)?;
         self.check_candidate(candidate)?;
         self.check(criterion)?;
         let rotated = Rotated::new(self, candidate, alpha);

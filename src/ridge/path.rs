@@ -4,9 +4,9 @@ use ndarray::{Array1, Array2, Zip, s};
 use rayon::prelude::*;
 
 use super::evaluate::Rotated;
-use super::problem::check_penalty;
 use super::score::{self, Loss, Pieces};
 use super::{Candidate, Criterion, Problem};
+use crate::data::check_positive;
 use crate::error::{Error, Result};
 use crate::linalg;
 use crate::solve::{Combined, LeaveOut, Resolvent, squares_times};
@@ -72,7 +72,7 @@ impl Problem {
         criterion: &Criterion,
         observe: &(dyn Fn(&PathProgress) -> Result<()> + Sync),
     ) -> Result<Array2<f64>> {
-        alphas.iter().try_for_each(|alpha| check_penalty("alphas", *alpha))?;
+        alphas.iter().try_for_each(|alpha| check_positive("alphas", *alpha))?;
         candidates.iter().try_for_each(|c| self.check_candidate(c))?;
         self.check(criterion)?;
         let total = candidates.len() * alphas.len();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use super::Candidate;
-use crate::data::{ColumnStatistics, Dataset, check_finite};
+use crate::data::{ColumnStatistics, Dataset, check_finite, check_positive};
 use crate::error::{Error, Result};
 use crate::gram;
 use crate::kernel::{BoundKernel, Inputs, Kernel};
@@ -162,7 +162,7 @@ impl Problem {
     /// [`Error::InvalidValue`] for a penalty that is not positive and finite; [`Error::Numerical`]
     /// where the solution overflows.
     pub fn solve(&self, candidate: &Candidate, alpha: f64) -> Result<Solution> {
-        check_penalty("alpha", alpha)?;
+        check_positive("alpha", alpha)?;
         self.check_candidate(candidate)?;
         let congruence = candidate.congruence().scaled(alpha);
         let factor = |data: ArrayView2<f64>| {
@@ -337,18 +337,6 @@ fn share(m: &Array2<f64>, size: f64) -> f64 {
     let finite = size.is_finite() && m.iter().all(|v| v.is_finite());
     let largest = m.iter().fold(0.0f64, |a, v| v.abs().max(a));
     if finite { largest / size } else { f64::INFINITY }
-}
-
-/// Refuses penalties that are not positive and finite.
-pub(crate) fn check_penalty(argument: &str, value: f64) -> Result<()> {
-    if value > 0.0 && value.is_finite() {
-        return Ok(());
-    }
-    Err(Error::InvalidValue {
-        argument: argument.to_string(),
-        found: value.to_string(),
-        expected: "positive finite penalties".to_string(),
-    })
 }
 
 /// Roots of the weights of n rows.

@@ -49,14 +49,14 @@ fn one_group(
     rows: &[usize],
 ) -> Result<Group> {
     let congruence = precision.factor().congruence();
-    let inside = inside.select(Axis(0), rows);
+    let (at, inside) = (precision.at(rows), inside.select(Axis(0), rows));
     let (g, k) = inside.dim();
     let (mut parts, mut variances) = (Array2::zeros((g, k)), Array2::zeros((g, k)));
     let noise = congruence.half_log_det_noise() + 0.5 * LN_TAU * congruence.n_tasks() as f64;
     let mut log_density = -(g as f64) * noise;
     for j in 0..k {
         let column = inside.column(j).insert_axis(Axis(1));
-        let block = solve(&precision.direction_block(rows, j), column)?;
+        let block = solve(&at.direction_block(j), column)?;
         let part = block.residual.column(0);
         log_density += block.half_log_det - 0.5 * part.dot(&inside.column(j));
         parts.column_mut(j).assign(&part);
@@ -66,7 +66,7 @@ fn one_group(
     let mut rest = None;
     if let Some(outside) = outside {
         let outside = outside.select(Axis(0), rows);
-        let block = solve(&precision.direction_block(rows, k), outside.view())?;
+        let block = solve(&at.direction_block(k), outside.view())?;
         log_density += congruence.n_rest() as f64 * block.half_log_det
             - 0.5 * (&block.residual * &outside).sum();
         residual += &block.residual;
@@ -87,6 +87,7 @@ pub(super) fn groups_by_task(
     let (dual, weights) = (precision.dual(), precision.task_weights());
     gather(dual.dim(), groups, |rows| {
         let (g, t) = (rows.len(), dual.ncols());
+        let at = precision.at(rows);
         let mut out = Group {
             residual: Array2::zeros((g, t)),
             variances: Array2::zeros((g, t)),
@@ -94,7 +95,7 @@ pub(super) fn groups_by_task(
         };
         for task in 0..t {
             let c = dual.column(task).select(Axis(0), rows);
-            let matrix = precision.task_block(rows, weights.column(task), task);
+            let matrix = at.task_block(weights.column(task), task);
             let block = solve(&matrix, c.view().insert_axis(Axis(1)))?;
             let residual = block.residual.column(0);
             let fit = 0.5 * (residual.dot(&c) + g as f64 * LN_TAU);

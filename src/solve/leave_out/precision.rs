@@ -30,6 +30,8 @@ const TILE: usize = 256;
 pub struct Precision<'a> {
     factor: &'a KroneckerFactor,
     fixed: Option<FixedEffect>,
+    /// What the precision of each direction adds to that of each task (T, k), and that of the rest (T).
+    task_shares: (Array2<f64>, Array1<f64>),
 }
 
 /// The scaled columns `p_j` (n, k), and that of the directions which are not stored.
@@ -85,7 +87,7 @@ impl<'a> Precision<'a> {
                 rest: inverse_rest.map(|rest| vectors.dot(&(&u * rest)) / squares.dot(rest).sqrt()),
             }
         });
-        Precision { factor, fixed }
+        Precision { factor, fixed, task_shares: factor.congruence().precision_weights() }
     }
 
     pub(super) fn factor(&self) -> &'a KroneckerFactor {
@@ -144,10 +146,10 @@ impl<'a> Precision<'a> {
 
     /// `sum_j W_tj^2 m_ij` and what the other directions add (n, T).
     fn spread(&self, stored: &Array2<f64>, rest: Option<&Array1<f64>>) -> Array2<f64> {
-        let (squares, remainder) = self.factor.congruence().precision_weights();
+        let (squares, remainder) = &self.task_shares;
         let mut out = linalg::matmul(stored.view(), squares.t());
         if let Some(rest) = rest {
-            out += &(&rest.view().insert_axis(Axis(1)) * &remainder);
+            out += &(&rest.view().insert_axis(Axis(1)) * remainder);
         }
         out
     }
@@ -167,47 +169,60 @@ impl<'a> Precision<'a> {
         out
     }
 
-    /// The block of P_j for some rows, and of the rest for j = k.
-    pub(super) fn direction_block(&self, rows: &[usize], j: usize) -> Array2<f64> {
-        let (inverse, inverse_rest) = self.factor.inverse_shifts();
+    /// P seen at some rows alone.
+    pub(super) fn at(&self, rows: &[usize]) -> AtRows<'_, 'a> {
+        AtRows {
+            precision: self,
+            vectors: self.factor.spectrum().vectors.select(Axis(0), rows),
+            fixed: self.fixed.as_ref().map(|f| FixedEffect {
+                stored: f.stored.select(Axis(0), rows),
+                rest: f.rest.as_ref().map(|p| p.select(Axis(0), rows)),
+            }),
+        }
+    }
+}
+
+/// The blocks of P for some rows: these rows of the eigenvectors and of the `p_j`.
+pub(super) struct AtRows<'p, 'a> {
+    precision: &'p Precision<'a>,
+    vectors: Array2<f64>,
+    fixed: Option<FixedEffect>,
+}
+
+impl AtRows<'_, '_> {
+    /// The block of P_j, and of the rest for j = k.
+    pub(super) fn direction_block(&self, j: usize) -> Array2<f64> {
+        let (inverse, inverse_rest) = self.precision.factor.inverse_shifts();
         let rest = inverse_rest.filter(|_| j == inverse.ncols());
-        let weights = rest.map_or_else(|| inverse.column(j), |r| r.view());
-        let mut block = self.weighted_block(rows, weights);
+        let mut block = self.weighted_block(rest.map_or_else(|| inverse.column(j), |r| r.view()));
         if let Some(fixed) = &self.fixed {
             let column = match &fixed.rest {
                 Some(p) if j == inverse.ncols() => p.view(),
                 _ => fixed.stored.column(j),
             };
-            subtract_outer(&mut block, column.select(Axis(0), rows).view(), 1.0);
+            subtract_outer(&mut block, column, 1.0);
         }
         block
     }
 
-    /// The block of P for some rows of one task, with the weights h of [`Precision::task_weights`].
-    pub(super) fn task_block(
-        &self,
-        rows: &[usize],
-        weights: ArrayView1<f64>,
-        task: usize,
-    ) -> Array2<f64> {
-        let mut block = self.weighted_block(rows, weights);
+    /// The block of P for one task, with the weights h of [`Precision::task_weights`].
+    pub(super) fn task_block(&self, weights: ArrayView1<f64>, task: usize) -> Array2<f64> {
+        let mut block = self.weighted_block(weights);
         if let Some(fixed) = &self.fixed {
-            let (squares, remainder) = self.factor.congruence().precision_weights();
-            for (j, column) in fixed.stored.columns().into_iter().enumerate() {
-                let column = column.select(Axis(0), rows);
-                subtract_outer(&mut block, column.view(), squares[[task, j]]);
+            let (squares, remainder) = &self.precision.task_shares;
+            for (column, share) in fixed.stored.columns().into_iter().zip(squares.row(task)) {
+                subtract_outer(&mut block, column, *share);
             }
             if let Some(p) = &fixed.rest {
-                subtract_outer(&mut block, p.select(Axis(0), rows).view(), remainder[task]);
+                subtract_outer(&mut block, p.view(), remainder[task]);
             }
         }
         block
     }
 
     /// `U_S diag(weights) U_S'`.
-    fn weighted_block(&self, rows: &[usize], weights: ArrayView1<f64>) -> Array2<f64> {
-        let u = self.factor.spectrum().vectors.select(Axis(0), rows);
-        linalg::matmul((&u * &weights).view(), u.t())
+    fn weighted_block(&self, weights: ArrayView1<f64>) -> Array2<f64> {
+        linalg::matmul((&self.vectors * &weights).view(), self.vectors.t())
     }
 }
 
