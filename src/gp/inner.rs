@@ -5,7 +5,7 @@ use super::fisher_factored::factored_step;
 use super::model::{Model, Spectral};
 use crate::error::Result;
 use crate::learn::{Objective, Scoring};
-use crate::solve::KroneckerFactor;
+use crate::solve::{Factor, KroneckerFactor};
 
 /// Minus the log posterior density per observation as a function of the free values of B and Sigma,
 /// at held kernel parameters. One evaluation costs O(n T^2 + T^3).

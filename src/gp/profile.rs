@@ -4,6 +4,7 @@ use super::inner::InnerObjective;
 use super::model::{Model, Spectral};
 use crate::error::{Error, Result};
 use crate::learn::{Blocks, Scoring};
+use crate::solve::Factor;
 
 /// The two blocks of a model: an outer point costs one eigendecomposition, and any number of inner
 /// steps over B and Sigma use it. The outer gradient is the partial derivative with respect to the

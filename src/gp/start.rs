@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::learn::{ScoringSettings, score};
 use crate::linalg;
 use crate::op::TaskMatrix;
+use crate::solve::Factor;
 use crate::task::Moment;
 
 /// Shares of the covariance of Y that are tried as signal.

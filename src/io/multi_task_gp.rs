@@ -18,6 +18,7 @@ use crate::estimator::{FittedMultiTaskGp, Structure};
 use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
+use crate::solve::Factor;
 use crate::spec::Spec;
 use crate::task::{Noise, Task};
 

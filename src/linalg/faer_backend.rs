@@ -2,6 +2,7 @@
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{self, ComputeEigenvectors, SelfAdjointEvdParams, tridiag};
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::{cholesky::llt, householder, matmul, qr, triangular_solve};
 use faer::{Accum, Conj, Mat, MatMut, MatRef, Par, Spec};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, ShapeBuilder};
@@ -105,10 +106,9 @@ pub(super) fn eigh(mut a: Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
     Ok((s, u))
 }
 
-pub(super) fn cholesky(a: ArrayView2<f64>) -> Result<Array2<f64>, String> {
-    let n = a.nrows();
+pub(super) fn cholesky(mut l: Array2<f64>) -> Result<Array2<f64>, String> {
+    let n = l.nrows();
     let par = parallelism(n * n * n / 3);
-    let mut l = a.as_standard_layout().into_owned();
     let mut buffer =
         MemBuffer::new(llt::factor::cholesky_in_place_scratch::<f64>(n, par, Spec::default()));
     llt::factor::cholesky_in_place(
@@ -120,6 +120,35 @@ pub(super) fn cholesky(a: ArrayView2<f64>) -> Result<Array2<f64>, String> {
     )
     .map_err(|e| format!("{e:?}"))?;
     Ok(l)
+}
+
+/// The lower triangle of `(L L')^-1`.
+pub(super) fn cholesky_inverse(l: ArrayView2<f64>) -> Array2<f64> {
+    let n = l.nrows();
+    let par = parallelism(n * n * n);
+    let mut out = Array2::zeros((n, n));
+    let mut buffer = MemBuffer::new(llt::inverse::inverse_scratch::<f64>(n, par));
+    llt::inverse::inverse(view_mut(out.view_mut()), view(l), par, MemStack::new(&mut buffer));
+    out
+}
+
+/// Adds `A' A` to the lower triangle.
+pub(super) fn add_gram(a: ArrayView2<f64>, out: ArrayViewMut2<f64>) {
+    let par = parallelism(a.nrows() * a.ncols() * a.ncols());
+    let whole = BlockStructure::Rectangular;
+    let (left, right) = (view(a.reversed_axes()), view(a));
+    let out = view_mut(out);
+    triangular::matmul(
+        out,
+        BlockStructure::TriangularLower,
+        Accum::Add,
+        left,
+        whole,
+        right,
+        whole,
+        1.0,
+        par,
+    );
 }
 
 pub(super) fn solve_lower(l: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {

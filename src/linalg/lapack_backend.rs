@@ -2,7 +2,7 @@
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
-use ndarray_linalg::{Cholesky, Diag, SolveTriangularInto, UPLO};
+use ndarray_linalg::{CholeskyInto, Diag, SolveTriangularInto, UPLO};
 
 use crate::error::{Error, Result};
 
@@ -57,8 +57,27 @@ pub(super) fn eigh(a: Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
     Ok((s, a.reversed_axes()))
 }
 
-pub(super) fn cholesky(a: ArrayView2<f64>) -> Result<Array2<f64>, String> {
-    a.as_standard_layout().into_owned().cholesky(UPLO::Lower).map_err(|e| e.to_string())
+pub(super) fn cholesky(a: Array2<f64>) -> Result<Array2<f64>, String> {
+    a.cholesky_into(UPLO::Lower).map_err(|e| e.to_string())
+}
+
+/// The lower triangle of `(L L')^-1`, by `dpotri`.
+pub(super) fn cholesky_inverse(l: ArrayView2<f64>) -> Array2<f64> {
+    let mut out = l.as_standard_layout().into_owned();
+    let failed = Array2::from_elem(out.raw_dim(), f64::NAN);
+    let Ok(size) = i32::try_from(out.nrows()) else { return failed };
+    let mut info = 0;
+    // A row-major lower triangle is LAPACK's upper one.
+    let triangle = b'U' as std::ffi::c_char;
+    // SAFETY: `out` is n x n, contiguous and not used by anything else during the call.
+    unsafe { lapack_sys::dpotri_(&triangle, &size, out.as_mut_ptr(), &size, &mut info) };
+    // A failure shows as NaN and is caught where the result is used.
+    if info == 0 { out } else { failed }
+}
+
+/// Adds `A' A`, both triangles.
+pub(super) fn add_gram(a: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
+    general_mat_mul(1.0, &a.t(), &a, 1.0, &mut out);
 }
 
 pub(super) fn solve_lower(l: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {

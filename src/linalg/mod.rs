@@ -15,6 +15,10 @@ use faer_backend as backend;
 #[cfg(feature = "lapack")]
 use lapack_backend as backend;
 
+mod symmetric;
+
+pub use symmetric::{add_gram, cholesky_inverse, mirror};
+
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis};
 
 use rayon::prelude::*;
@@ -111,9 +115,15 @@ pub fn eigh(a: Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
 /// [`Error::Shape`] for a matrix that is not square; [`Error::NotPositive`] where a pivot is not
 /// positive.
 pub fn cholesky(a: ArrayView2<f64>) -> Result<Array2<f64>> {
-    square("a", a)?;
+    cholesky_of(a.as_standard_layout().into_owned())
+}
+
+/// The same in the memory of the matrix, which is row-major.
+pub(crate) fn cholesky_of(a: Array2<f64>) -> Result<Array2<f64>> {
+    square("a", a.view())?;
+    let (rows, columns) = a.dim();
     let failure = |detail: String| Error::NotPositive {
-        matrix: format!("a {} x {} matrix", a.nrows(), a.ncols()),
+        matrix: format!("a {rows} x {columns} matrix"),
         what: "definite",
         detail,
     };
@@ -197,6 +207,11 @@ pub fn solve_lower_transpose(l: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f
 
 /// Results of independent pieces of linear algebra: in parallel, or one after the other where the
 /// backend's own threads would get into each other's way.
+pub(crate) fn map<T: Sync, R: Send>(items: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    for_each(items, |item| Ok(one(item))).unwrap_or_default()
+}
+
+/// The same where a piece may fail.
 pub(crate) fn for_each<T: Sync, R: Send>(
     items: &[T],
     one: impl Fn(&T) -> Result<R> + Sync,

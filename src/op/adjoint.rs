@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
+use super::NoiseMatrix;
 use crate::linalg;
 
 /// Adjoint of a Gram matrix (n x n), consumed band by band.
@@ -34,6 +35,13 @@ pub enum Adjoint<'a> {
         /// Factor A (n, k).
         factor: Array2<f64>,
     },
+    /// `U M U'` as the product `U M` and U.
+    Rotated {
+        /// `U M` (n, n).
+        left: Array2<f64>,
+        /// Eigenvectors U (n, n).
+        vectors: ArrayView2<'a, f64>,
+    },
 }
 
 impl Adjoint<'_> {
@@ -41,7 +49,7 @@ impl Adjoint<'_> {
     pub fn n_rows(&self) -> usize {
         match self {
             Adjoint::Dense(g) => g.nrows(),
-            Adjoint::Spectral { vectors, .. } => vectors.nrows(),
+            Adjoint::Spectral { vectors, .. } | Adjoint::Rotated { vectors, .. } => vectors.nrows(),
         }
     }
 
@@ -49,6 +57,9 @@ impl Adjoint<'_> {
     pub fn band(&self, rows: Range<usize>, end: usize) -> Array2<f64> {
         match self {
             Adjoint::Dense(g) => g.slice(s![rows, ..end]).to_owned(),
+            Adjoint::Rotated { left, vectors } => {
+                linalg::matmul(left.slice(s![rows, ..]), vectors.slice(s![..end, ..]).t())
+            }
             Adjoint::Spectral { vectors, weights, factor } => {
                 let left = &vectors.slice(s![rows.clone(), ..]) * weights;
                 let mut out = linalg::matmul(left.view(), vectors.slice(s![..end, ..]).t());
@@ -112,6 +123,15 @@ pub enum TaskAdjoint {
 }
 
 impl TaskAdjoint {
+    /// The adjoint with matrix G (T, T), for noise covariance Sigma.
+    pub fn of_dense(matrix: Array2<f64>, noise: &NoiseMatrix) -> Self {
+        let noise_inner = match noise {
+            NoiseMatrix::Diagonal(v) => matrix.diag().dot(v),
+            NoiseMatrix::Dense(m) => (&matrix * m).sum(),
+        };
+        TaskAdjoint::Dense { matrix, noise_inner }
+    }
+
     /// The product `G M` for M (T, k).
     pub fn times(&self, m: ArrayView2<f64>) -> Array2<f64> {
         match self {

@@ -66,7 +66,29 @@ impl Congruence {
             {
                 Self::factored(factor.view(), *multiple, noise)
             }
-            (TaskMatrix::LowRankPlusNoise { factor, multiple }, _) => {
+            _ => Self::whole(task, noise),
+        }
+    }
+
+    /// The congruence of B and Sigma with all T directions: T^3 operations.
+    ///
+    /// ```
+    /// use coregion::op::{NoiseMatrix, TaskMatrix};
+    /// use coregion::solve::Congruence;
+    /// use ndarray::Array;
+    /// let factor = Array::ones((100, 1));
+    /// let b = TaskMatrix::LowRankPlusNoise { factor, multiple: 0.5 };
+    /// let sigma = NoiseMatrix::Diagonal(Array::ones(100));
+    /// assert_eq!(Congruence::new(&b, &sigma)?.n_shifts(), 2);
+    /// assert_eq!(Congruence::whole(&b, &sigma)?.n_shifts(), 100);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Congruence::new`].
+    pub fn whole(task: &TaskMatrix, noise: &NoiseMatrix) -> Result<Self> {
+        match task {
+            TaskMatrix::LowRankPlusNoise { factor, multiple } => {
                 let mut dense = Self::dense(&linalg::matmul(factor.view(), factor.t()), noise)?;
                 // Directions outside the factor have no signal of their own, not even by rounding.
                 let outside = factor.nrows().saturating_sub(factor.ncols());
@@ -75,7 +97,7 @@ impl Congruence {
                 dense.multiple = *multiple;
                 Ok(dense)
             }
-            (TaskMatrix::Dense(b), _) => Self::dense(b, noise),
+            TaskMatrix::Dense(b) => Self::dense(b, noise),
         }
     }
 

@@ -12,12 +12,14 @@
 //! congruence does not store share the shift c: their sums are taken over the part of the whitened
 //! data that lies outside the stored directions.
 
-use std::f64::consts::PI;
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2, Axis};
 
-use super::{Congruence, Estimate, Factor, SolveReport, Spectrum};
+use super::{
+    Adjoints, Congruence, Estimate, Factor, LN_TAU, RowCovariances, SolveReport, Spectrum,
+};
+use crate::error::Result;
 use crate::linalg;
 use crate::op::{Adjoint, TaskAdjoint};
 
@@ -146,12 +148,6 @@ impl KroneckerFactor {
         (out, 1.0 + largest(&self.spectrum.values) * largest(shifts).max(rest))
     }
 
-    /// Logarithm of the Gaussian density of the data.
-    pub fn log_likelihood(&self) -> f64 {
-        let count = (self.solution.nrows() * self.solution.ncols()) as f64;
-        -0.5 * (self.quadratic + self.log_det().value + count * (2.0 * PI).ln())
-    }
-
     /// The eigendecomposition of K.
     pub fn spectrum(&self) -> &Arc<Spectrum> {
         &self.spectrum
@@ -189,11 +185,6 @@ impl KroneckerFactor {
         self.congruence.root().unwhiten_dual_rows(self.solution.view())
     }
 
-    /// The dual coefficients alpha (n, T): the posterior mean is `k(x, X) alpha B`.
-    pub fn dual(&self) -> Array2<f64> {
-        linalg::matmul(self.spectrum.vectors.view(), self.rotated_dual().view())
-    }
-
     /// `U' alpha B` (n, T): the posterior mean is `k(x, X) U` times it.
     pub fn mean_weights(&self) -> Array2<f64> {
         let shifts = &self.congruence.shifts;
@@ -217,15 +208,7 @@ impl KroneckerFactor {
 
     /// Adjoint of the log-likelihood with respect to K.
     pub fn kernel_adjoint(&self) -> Adjoint<'_> {
-        let shifts = &self.congruence.shifts;
-        let mut weights = self.inverse.dot(shifts) * -0.5;
-        let mut parts = &self.coefficients * &shifts.mapv(|d| (0.5 * d).sqrt());
-        if let (Some(rest), Some(inverse)) = (self.congruence.rest, &self.inverse_rest) {
-            weights.scaled_add(-0.5 * rest.count as f64 * rest.shift, inverse);
-            let outside = self.congruence.complement(self.solution.view());
-            let outside = outside * (0.5 * rest.shift).sqrt();
-            parts = ndarray::concatenate![Axis(1), parts, outside];
-        }
+        let (weights, parts) = self.kernel_adjoint_parts();
         let u = self.spectrum.vectors.view();
         if parts.ncols() < parts.nrows() {
             return Adjoint::Spectral {
@@ -238,6 +221,25 @@ impl KroneckerFactor {
         let mut middle = linalg::matmul(parts.view(), parts.t());
         middle.diag_mut().zip_mut_with(&weights, |m, w| *m += w);
         Adjoint::Dense(linalg::matmul(linalg::matmul(u, middle.view()).view(), u.t()))
+    }
+
+    /// Weights (n) and factor (n, k) of the adjoint of K in its eigenbasis: `diag(weights) + P P'`.
+    pub(super) fn kernel_adjoint_parts(&self) -> (Array1<f64>, Array2<f64>) {
+        let shifts = &self.congruence.shifts;
+        let mut weights = self.inverse.dot(shifts) * -0.5;
+        let mut parts = &self.coefficients * &shifts.mapv(|d| (0.5 * d).sqrt());
+        if let (Some(rest), Some(inverse)) = (self.congruence.rest, &self.inverse_rest) {
+            weights.scaled_add(-0.5 * rest.count as f64 * rest.shift, inverse);
+            let outside = self.congruence.complement(self.solution.view());
+            let outside = outside * (0.5 * rest.shift).sqrt();
+            parts = ndarray::concatenate![Axis(1), parts, outside];
+        }
+        (weights, parts)
+    }
+
+    /// `y' A^-1 y`.
+    pub(super) fn quadratic(&self) -> f64 {
+        self.quadratic
     }
 
     /// Adjoint of the log-likelihood with respect to B (at a held Sigma).
@@ -301,13 +303,13 @@ impl KroneckerFactor {
 }
 
 impl Factor for KroneckerFactor {
-    fn solve(&self, rhs: ArrayView2<f64>) -> Array2<f64> {
+    fn solve(&self, rhs: ArrayView2<f64>) -> Result<Array2<f64>> {
         let u = self.spectrum.vectors.view();
         let root = self.congruence.root();
         let rotated = linalg::matmul(u.t(), rhs);
         let mut solution = root.whiten_rows(rotated.view());
         self.apply_inverse(&mut solution);
-        linalg::matmul(u, root.unwhiten_dual_rows(solution.view()).view())
+        Ok(linalg::matmul(u, root.unwhiten_dual_rows(solution.view()).view()))
     }
 
     fn log_det(&self) -> Estimate {
@@ -320,19 +322,56 @@ impl Factor for KroneckerFactor {
         Estimate { value, std_err: 0.0 }
     }
 
+    fn log_likelihood(&self) -> f64 {
+        let count = (self.solution.nrows() * self.solution.ncols()) as f64;
+        -0.5 * (self.quadratic + self.log_det().value + count * LN_TAU)
+    }
+
+    fn dual(&self) -> Array2<f64> {
+        linalg::matmul(self.spectrum.vectors.view(), self.rotated_dual().view())
+    }
+
+    fn weights(&self) -> Array2<f64> {
+        linalg::matmul(self.spectrum.vectors.view(), self.mean_weights().view())
+    }
+
+    fn adjoints(&self, with_kernel: bool) -> Result<Adjoints<'_>> {
+        Ok(Adjoints {
+            kernel: with_kernel.then(|| self.kernel_adjoint()),
+            task: self.task_adjoint(),
+            noise: self.noise_adjoint(),
+        })
+    }
+
+    fn at(
+        &self,
+        cross: ArrayView2<f64>,
+        prior: ArrayView1<f64>,
+    ) -> Result<Box<dyn RowCovariances + '_>> {
+        Ok(Box::new(self.direction_variances(cross, prior)))
+    }
+
+    fn row_doubles(&self) -> usize {
+        2 * self.spectrum.len() + self.congruence.shifts().len()
+    }
+
+    fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>> {
+        Ok(self.joint_covariance(cross, prior))
+    }
+
+    fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>> {
+        // A complete table misses nothing.
+        Ok(Array1::zeros(entries.len()))
+    }
+
     fn report(&self) -> SolveReport {
         SolveReport {
-            solver: "kronecker".into(),
             why: "complete table, one separable term: one eigendecomposition of the Gram matrix \
                   serves every task"
                 .into(),
-            exact: true,
-            jitter: 0.0,
             clipped_eigenvalues: self.spectrum.clipped,
             clipped_magnitude: self.spectrum.clipped_magnitude,
-            iterations: 0,
-            relative_residual: None,
-            precision: format!("f64, {}", linalg::BACKEND),
+            ..SolveReport::exact("kronecker")
         }
     }
 }

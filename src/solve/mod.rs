@@ -1,24 +1,34 @@
 //! Factorisations over structured operators; each reports what it did.
 
+mod conditional;
 mod congruence;
+mod dense;
 mod kronecker;
 mod leave_out;
+mod observed;
 mod resolvent;
+mod schur;
 mod spectrum;
 
 use std::borrow::Cow;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 pub use congruence::Congruence;
+pub(crate) use dense::DENSE_LIMIT;
+pub use dense::DenseFactor;
 pub use kronecker::{FisherBlocks, KroneckerFactor};
 pub(crate) use leave_out::{
     LN_TAU, fixed_effects, group_rows, leave_out, row_covariances, squares_times,
 };
 pub use leave_out::{LeaveOut, LeftOut, Precision, PrecisionDiagonals};
 pub(crate) use resolvent::{Combined, Resolvent};
+pub use schur::SchurFactor;
 pub use spectrum::Spectrum;
+
+use crate::error::Result;
+use crate::op::{Adjoint, TaskAdjoint};
 
 /// A number with the standard error of its estimate, 0 where it is exact.
 ///
@@ -70,13 +80,65 @@ pub struct SolveReport {
     pub clipped_magnitude: f64,
     /// Iterations, 0 for a direct solver.
     pub iterations: usize,
+    /// Rank of the preconditioner, where there is one.
+    #[serde(default)]
+    pub rank: Option<usize>,
+    /// Relative residual asked for, where the solver is iterative.
+    #[serde(default)]
+    pub tolerance: Option<f64>,
     /// Relative residual reached, where one was measured.
     pub relative_residual: Option<f64>,
+    /// Standard error of the log-determinant, in nats; 0 where it is exact.
+    #[serde(default)]
+    pub log_det_std_err: f64,
     /// Arithmetic and backend.
     pub precision: String,
 }
 
-/// The covariance of all observations, factored: solves with it and its log-determinant.
+impl SolveReport {
+    /// The report of an exact solver that had nothing to mend.
+    pub(crate) fn exact(solver: &'static str) -> Self {
+        SolveReport {
+            solver: solver.into(),
+            why: "".into(),
+            exact: true,
+            jitter: 0.0,
+            clipped_eigenvalues: 0,
+            clipped_magnitude: 0.0,
+            iterations: 0,
+            rank: None,
+            tolerance: None,
+            relative_residual: None,
+            log_det_std_err: 0.0,
+            precision: format!("f64, {}", crate::linalg::BACKEND),
+        }
+    }
+}
+
+/// Adjoints of a log-likelihood with respect to the matrices of its covariance.
+#[derive(Debug, Clone)]
+pub struct Adjoints<'a> {
+    /// With respect to the Gram matrix K, where asked for.
+    pub kernel: Option<Adjoint<'a>>,
+    /// With respect to B at a held Sigma.
+    pub task: TaskAdjoint,
+    /// With respect to Sigma at a held B.
+    pub noise: TaskAdjoint,
+}
+
+/// Posterior covariances of the latent functions between tasks, at each of some rows.
+pub trait RowCovariances {
+    /// Variances (m, T), and how many came out negative by rounding and were set to zero.
+    fn variances(&self) -> (Array2<f64>, usize);
+
+    /// The covariance between two lists of tasks at row i.
+    fn block(&self, i: usize, rows: &[usize], columns: &[usize]) -> Array2<f64>;
+}
+
+/// The covariance of all observations, factored, with the solution for one set of data.
+///
+/// Tables are (n, T); entries that were not observed are ignored in what comes in, and 0 in what
+/// goes out.
 ///
 /// ```
 /// use coregion::solve::Factor;
@@ -87,17 +149,62 @@ pub struct SolveReport {
 /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
 /// let factor = gp.posterior().factor();
 /// let mean = y.mean_axis(ndarray::Axis(0)).unwrap();
-/// let alpha = factor.solve((&y - &mean).view());
+/// let alpha = factor.solve((&y - &mean).view())?;
 /// assert!((alpha - factor.dual()).iter().all(|v| v.abs() < 1e-9));
 /// assert!(factor.report().exact);
 /// # Ok::<(), coregion::Error>(())
 /// ```
-pub trait Factor {
-    /// The solution A (n, T) of `C vec(A) = vec(R)` for R (n, T).
-    fn solve(&self, rhs: ArrayView2<f64>) -> Array2<f64>;
+pub trait Factor: std::fmt::Debug + Send + Sync {
+    /// The solution A of `C vec(A) = vec(R)` for R.
+    ///
+    /// # Errors
+    /// [`crate::Error::Numerical`] where an iterative solver does not converge.
+    fn solve(&self, rhs: ArrayView2<f64>) -> Result<Array2<f64>>;
 
     /// The log-determinant of C.
     fn log_det(&self) -> Estimate;
+
+    /// Logarithm of the Gaussian density of the data.
+    fn log_likelihood(&self) -> f64;
+
+    /// The dual coefficients alpha: the posterior mean is `k(x, X) alpha B`.
+    fn dual(&self) -> Array2<f64>;
+
+    /// `alpha B`.
+    fn weights(&self) -> Array2<f64>;
+
+    /// Adjoints of the log-likelihood; that of K costs most, and is left out unless asked for.
+    ///
+    /// # Errors
+    /// As [`Factor::solve`].
+    fn adjoints(&self, with_kernel: bool) -> Result<Adjoints<'_>>;
+
+    /// Posterior covariances between tasks at rows with cross-kernel `k(x, X)` (m, n) and prior
+    /// `k(x, x)` (m).
+    ///
+    /// # Errors
+    /// As [`Factor::solve`].
+    fn at(
+        &self,
+        cross: ArrayView2<f64>,
+        prior: ArrayView1<f64>,
+    ) -> Result<Box<dyn RowCovariances + '_>>;
+
+    /// Doubles that [`Factor::at`] takes for each row.
+    fn row_doubles(&self) -> usize;
+
+    /// The joint posterior covariance `[i, t, j, s]` of the latent functions at rows with cross-kernel
+    /// (m, n) and prior `k(x, x')` (m, m).
+    ///
+    /// # Errors
+    /// As [`Factor::solve`].
+    fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>>;
+
+    /// Variances of the observations at entries (row, task) that were not observed, noise included.
+    ///
+    /// # Errors
+    /// As [`Factor::solve`].
+    fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>>;
 
     /// What was done.
     fn report(&self) -> SolveReport;

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
 use crate::linalg;
-use crate::solve::KroneckerFactor;
+use crate::solve::{Factor, KroneckerFactor};
 
 /// Rows of the eigenvectors squared at a time.
 const TILE: usize = 256;

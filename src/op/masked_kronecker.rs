@@ -1,0 +1,292 @@
+//! The covariance of the observed entries of a table.
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, ArrayView2, s};
+
+use super::{NoiseMatrix, Pattern};
+use crate::linalg;
+
+/// `A = P (K (x) B + I (x) Sigma) P' + diag(v)`, the covariance of the N observed entries of an
+/// (n, T) table: P selects them, and v are noise variances known in advance.
+///
+/// Never formed unless asked for: entries, columns and products need K and B alone. In the order of
+/// [`Pattern`] the block between tasks t and u is `B[t, u] K[rows_t, rows_u]`.
+///
+/// ```
+/// use coregion::op::{MaskedKronecker, NoiseMatrix, Pattern};
+/// use ndarray::{Axis, array};
+/// let pattern = Pattern::of(array![[1.0, f64::NAN], [2.0, 3.0]].view());
+/// let (k, b) = (array![[1.0, 0.5], [0.5, 1.0]], array![[2.0, 1.0], [1.0, 3.0]]);
+/// let noise = NoiseMatrix::Dense(array![[0.1, 0.05], [0.05, 0.2]]);
+/// let a = MaskedKronecker::new(k.into(), b, noise, None, pattern.into());
+/// let dense = a.to_dense();
+/// assert_eq!(dense, array![[2.1, 1.0, 0.5], [1.0, 2.1, 1.05], [0.5, 1.05, 3.2]]);
+/// let v = array![1.0, -2.0, 0.5];
+/// let product = a.times(v.view().insert_axis(Axis(1)));
+/// assert!((product.column(0).to_owned() - dense.dot(&v)).iter().all(|e| e.abs() < 1e-15));
+/// ```
+#[derive(Debug, Clone)]
+pub struct MaskedKronecker {
+    gram: Arc<Array2<f64>>,
+    task: Array2<f64>,
+    noise: NoiseMatrix,
+    known: Option<Arc<Array1<f64>>>,
+    pattern: Arc<Pattern>,
+}
+
+impl MaskedKronecker {
+    /// The covariance with Gram matrix K (n, n), task covariance B (T, T), noise covariance Sigma, and
+    /// the known noise variances (N) of the observed entries in the order of the pattern.
+    pub fn new(
+        gram: Arc<Array2<f64>>,
+        task: Array2<f64>,
+        noise: NoiseMatrix,
+        known: Option<Arc<Array1<f64>>>,
+        pattern: Arc<Pattern>,
+    ) -> Self {
+        MaskedKronecker { gram, task, noise, known, pattern }
+    }
+
+    /// Which entries were observed.
+    pub fn pattern(&self) -> &Arc<Pattern> {
+        &self.pattern
+    }
+
+    /// K (n, n).
+    pub fn gram(&self) -> &Arc<Array2<f64>> {
+        &self.gram
+    }
+
+    /// B (T, T).
+    pub fn task(&self) -> &Array2<f64> {
+        &self.task
+    }
+
+    /// Sigma.
+    pub fn noise(&self) -> &NoiseMatrix {
+        &self.noise
+    }
+
+    /// Noise variances known in advance (N).
+    pub fn known(&self) -> Option<&Array1<f64>> {
+        self.known.as_deref()
+    }
+
+    /// Diagonal of the signal part (N).
+    pub fn signal_diagonal(&self) -> Array1<f64> {
+        self.pattern.observed().map(|(i, t)| self.task[[t, t]] * self.gram[[i, i]]).collect()
+    }
+
+    /// Diagonal of the noise part (N).
+    pub fn noise_diagonal(&self) -> Array1<f64> {
+        let variances = self.noise.diagonal();
+        let mut out: Array1<f64> = self.pattern.observed().map(|(_, t)| variances[t]).collect();
+        if let Some(known) = &self.known {
+            out += &**known;
+        }
+        out
+    }
+
+    /// The whole matrix (N, N).
+    pub fn to_dense(&self) -> Array2<f64> {
+        let p = &self.pattern;
+        let mut out = Array2::zeros((p.n_observed(), p.n_observed()));
+        for t in 0..p.n_tasks() {
+            for u in 0..=t {
+                let b = self.task[[t, u]];
+                let mut block = out.slice_mut(s![p.span(t), p.span(u)]);
+                for (mut row, &i) in block.rows_mut().into_iter().zip(p.rows_of(t)) {
+                    let k = self.gram.row(i);
+                    row.iter_mut().zip(p.rows_of(u)).for_each(|(v, &j)| *v = b * k[j]);
+                }
+                if t != u {
+                    let copy = block.t().to_owned();
+                    out.slice_mut(s![p.span(u), p.span(t)]).assign(&copy);
+                }
+            }
+        }
+        self.each_noise_entry(|a, b, sigma| out[[a, b]] += sigma);
+        if let Some(known) = &self.known {
+            out.diag_mut().zip_mut_with(known, |d, v| *d += v);
+        }
+        out
+    }
+
+    /// The product with vectors over the observed entries (N, c): `2 n^2 T + 2 n T^2` operations for
+    /// each, or `2 n N` where most of the table is missing.
+    pub fn times(&self, v: ArrayView2<f64>) -> Array2<f64> {
+        let mut out = self.signal_times(v);
+        out += &self.noise_times(v);
+        out
+    }
+
+    /// The product of the signal part with vectors (N, c).
+    pub fn signal_times(&self, v: ArrayView2<f64>) -> Array2<f64> {
+        let p = &self.pattern;
+        let (n, t, c) = (p.n_rows(), p.n_tasks(), v.ncols());
+        // K Z for every task, side by side: (n, T c) with the columns of task t at t c ...
+        let mut through = Array2::<f64>::zeros((n, t * c));
+        if 4 * p.n_observed() < n * t {
+            for u in (0..t).filter(|&u| !p.rows_of(u).is_empty()) {
+                let columns = self.gram.select(ndarray::Axis(1), p.rows_of(u));
+                let part = through.slice_mut(s![.., u * c..(u + 1) * c]);
+                linalg::matmul_into(columns.view(), v.slice(s![p.span(u), ..]), part);
+            }
+        } else {
+            let mut z = Array2::<f64>::zeros((n, t * c));
+            for u in 0..t {
+                let mut part = z.slice_mut(s![.., u * c..(u + 1) * c]);
+                for (&i, row) in p.rows_of(u).iter().zip(v.slice(s![p.span(u), ..]).rows()) {
+                    part.row_mut(i).assign(&row);
+                }
+            }
+            linalg::matmul_into(self.gram.view(), z.view(), through.view_mut());
+        }
+        self.mix(&through, c)
+    }
+
+    /// `sum_u B[t, u] M[i, u]` at each observed entry, for M (n, T c).
+    fn mix(&self, through: &Array2<f64>, c: usize) -> Array2<f64> {
+        let p = &self.pattern;
+        let mut out = Array2::zeros((p.n_observed(), c));
+        let n = p.n_rows();
+        // As rows (i, column) by tasks the sum over tasks is one product with B.
+        let mut by_task = Array2::<f64>::zeros((n * c, p.n_tasks()));
+        for (i, row) in through.rows().into_iter().enumerate() {
+            for (u, part) in row.exact_chunks(c).into_iter().enumerate() {
+                part.iter().enumerate().for_each(|(q, v)| by_task[[i * c + q, u]] = *v);
+            }
+        }
+        let mixed = linalg::matmul(by_task.view(), self.task.view());
+        for (a, (i, t)) in p.observed().enumerate() {
+            for q in 0..c {
+                out[[a, q]] = mixed[[i * c + q, t]];
+            }
+        }
+        out
+    }
+
+    /// The product of the noise part with vectors (N, c).
+    pub fn noise_times(&self, v: ArrayView2<f64>) -> Array2<f64> {
+        let mut out = Array2::zeros(v.dim());
+        self.each_noise_entry(|a, b, sigma| {
+            out.row_mut(a).scaled_add(sigma, &v.row(b));
+        });
+        if let Some(known) = &self.known {
+            for ((mut row, v), s) in out.rows_mut().into_iter().zip(v.rows()).zip(known.iter()) {
+                row.scaled_add(*s, &v);
+            }
+        }
+        out
+    }
+
+    /// Calls with the places of each pair of entries of one row, and what Sigma says of it.
+    fn each_noise_entry(&self, mut call: impl FnMut(usize, usize, f64)) {
+        match &self.noise {
+            NoiseMatrix::Diagonal(variances) => {
+                for (a, (_, t)) in self.pattern.observed().enumerate() {
+                    call(a, a, variances[t]);
+                }
+            }
+            NoiseMatrix::Dense(m) => {
+                for group in self.pattern.by_row() {
+                    for &(a, t) in &group {
+                        for &(b, u) in &group {
+                            call(a, b, m[[t, u]]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Covariances (N, k) between the observed entries and the latent functions of `tasks` at rows
+    /// whose cross-kernel with the n rows is `cross` (k, n).
+    pub fn cross(&self, cross: ArrayView2<f64>, tasks: &[usize]) -> Array2<f64> {
+        let p = &self.pattern;
+        let mut out = Array2::zeros((p.n_observed(), tasks.len()));
+        for t in 0..p.n_tasks() {
+            let mut part = out.slice_mut(s![p.span(t), ..]);
+            for (q, (k, &u)) in cross.rows().into_iter().zip(tasks).enumerate() {
+                let b = self.task[[t, u]];
+                let column = part.column_mut(q);
+                column.into_iter().zip(p.rows_of(t)).for_each(|(v, &i)| *v = b * k[i]);
+            }
+        }
+        out
+    }
+
+    /// Covariances (N, k) between the observed entries and the observations at entries (row, task) of
+    /// the table that were missing, noise included.
+    pub fn cross_missing(&self, entries: &[(usize, usize)]) -> Array2<f64> {
+        let (rows, tasks): (Vec<usize>, Vec<usize>) = entries.iter().copied().unzip();
+        let mut out = self.cross(self.gram.select(ndarray::Axis(0), &rows).view(), &tasks);
+        if matches!(self.noise, NoiseMatrix::Dense(_)) {
+            let groups = self.pattern.by_row();
+            for (q, &(i, t)) in entries.iter().enumerate() {
+                for &(a, u) in &groups[i] {
+                    out[[a, q]] += self.noise.entry(u, t);
+                }
+            }
+        }
+        out
+    }
+
+    /// The adjoint of K for a symmetric adjoint G (N, N) of the covariance: `sum_tu B[t, u] G_tu`.
+    pub fn fold_kernel(&self, g: ArrayView2<f64>) -> Array2<f64> {
+        let p = &self.pattern;
+        let mut out = Array2::zeros((p.n_rows(), p.n_rows()));
+        for t in 0..p.n_tasks() {
+            for u in 0..p.n_tasks() {
+                let b = self.task[[t, u]];
+                let block = g.slice(s![p.span(t), p.span(u)]);
+                for (row, &i) in block.rows().into_iter().zip(p.rows_of(t)) {
+                    let mut target = out.row_mut(i);
+                    row.iter().zip(p.rows_of(u)).for_each(|(v, &j)| target[j] += b * v);
+                }
+            }
+        }
+        out
+    }
+
+    /// The adjoint of B for a symmetric adjoint G (N, N): the sums of `G_tu o K[rows_t, rows_u]`.
+    pub fn fold_task(&self, g: ArrayView2<f64>) -> Array2<f64> {
+        let p = &self.pattern;
+        let mut out = Array2::zeros(self.task.dim());
+        for t in 0..p.n_tasks() {
+            for u in 0..=t {
+                let block = g.slice(s![p.span(t), p.span(u)]);
+                let mut sum = 0.0;
+                for (row, &i) in block.rows().into_iter().zip(p.rows_of(t)) {
+                    let k = self.gram.row(i);
+                    sum += row.iter().zip(p.rows_of(u)).map(|(v, &j)| v * k[j]).sum::<f64>();
+                }
+                out[[t, u]] = sum;
+                out[[u, t]] = sum;
+            }
+        }
+        out
+    }
+
+    /// The adjoint of Sigma for an adjoint of the covariance known by its entries (a, b) at places of
+    /// one row.
+    pub fn fold_noise(&self, entry: impl Fn(usize, usize) -> f64) -> Array2<f64> {
+        let mut out = Array2::zeros(self.task.dim());
+        match &self.noise {
+            NoiseMatrix::Diagonal(_) => {
+                for (a, (_, t)) in self.pattern.observed().enumerate() {
+                    out[[t, t]] += entry(a, a);
+                }
+            }
+            NoiseMatrix::Dense(_) => {
+                for group in self.pattern.by_row() {
+                    for &(a, t) in &group {
+                        group.iter().for_each(|&(b, u)| out[[t, u]] += entry(a, b));
+                    }
+                }
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,148 @@
+//! The covariance of the observed entries, formed and factored by Cholesky.
+//!
+//! Exact for every pattern of gaps and every noise. With `A = L L'` and `a = A^-1 (y - mean)` the
+//! log-likelihood is `-1/2 a' (y - mean) - sum log L_ii - N/2 log 2 pi`, and every gradient is read off
+//! `G = a a' - A^-1` (Rasmussen & Williams 2006, eq. 5.9).
+
+use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2, Axis};
+
+use super::observed::{RowBlocks, joint_of, variances_of};
+use super::{Adjoints, Estimate, Factor, LN_TAU, RowCovariances, SolveReport};
+use crate::error::Result;
+use crate::linalg;
+use crate::op::{Adjoint, MaskedKronecker, TaskAdjoint};
+
+/// Observed entries up to which the dense solver is chosen by itself.
+pub(crate) const DENSE_LIMIT: usize = 12_000;
+
+/// `A = L L'` for the covariance of N observed entries, with the solution for one set of data: N^3 / 3
+/// multiply-adds and N^2 doubles; the gradient N^3 more, and N^2 doubles more.
+///
+/// ```
+/// use coregion::op::{MaskedKronecker, NoiseMatrix, Pattern};
+/// use coregion::solve::{DenseFactor, Factor};
+/// use ndarray::array;
+/// let y = array![[1.0, f64::NAN], [2.0, 3.0]];
+/// let (k, b) = (array![[1.0, 0.5], [0.5, 1.0]], array![[2.0, 1.0], [1.0, 3.0]]);
+/// let noise = NoiseMatrix::Diagonal(array![0.1, 0.2]);
+/// let a = MaskedKronecker::new(k.into(), b, noise, None, Pattern::of(y.view()).into());
+/// let factor = DenseFactor::new(a, y.view(), "an example")?;
+/// assert_eq!(factor.dual()[[0, 1]], 0.0); // where nothing was observed
+/// assert!(factor.report().exact && factor.log_likelihood() < 0.0);
+/// # Ok::<(), coregion::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct DenseFactor {
+    covariance: MaskedKronecker,
+    lower: Array2<f64>,
+    solution: Array1<f64>,
+    quadratic: f64,
+    why: String,
+}
+
+impl DenseFactor {
+    /// Factors the covariance and solves for the observed entries of `residuals` (n, T), data less
+    /// their mean. `why` is what the report says of the choice.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotPositive`] where the covariance has no Cholesky factor.
+    pub fn new(covariance: MaskedKronecker, residuals: ArrayView2<f64>, why: &str) -> Result<Self> {
+        let lower = linalg::cholesky_of(covariance.to_dense())?;
+        let data = covariance.pattern().gather(residuals).insert_axis(Axis(1));
+        let half = linalg::solve_lower(lower.view(), data.view());
+        let solution = linalg::solve_lower_transpose(lower.view(), half.view());
+        let quadratic = half.iter().map(|v| v * v).sum();
+        let solution = solution.remove_axis(Axis(1));
+        Ok(DenseFactor { covariance, lower, solution, quadratic, why: why.to_string() })
+    }
+
+    /// The covariance of the observed entries.
+    pub fn covariance(&self) -> &MaskedKronecker {
+        &self.covariance
+    }
+
+    /// `A^-1` (N, N).
+    pub(super) fn inverse(&self) -> Array2<f64> {
+        linalg::cholesky_inverse(self.lower.view())
+    }
+
+    /// The solution over the observed entries (N).
+    pub(super) fn solution(&self) -> &Array1<f64> {
+        &self.solution
+    }
+}
+
+impl Factor for DenseFactor {
+    fn solve(&self, rhs: ArrayView2<f64>) -> Result<Array2<f64>> {
+        let pattern = self.covariance.pattern();
+        let data = pattern.gather(rhs).insert_axis(Axis(1));
+        let half = linalg::solve_lower(self.lower.view(), data.view());
+        let solution = linalg::solve_lower_transpose(self.lower.view(), half.view());
+        Ok(pattern.scatter(solution.column(0)))
+    }
+
+    fn log_det(&self) -> Estimate {
+        let value = 2.0 * self.lower.diag().iter().map(|v| v.ln()).sum::<f64>();
+        Estimate { value, std_err: 0.0 }
+    }
+
+    fn log_likelihood(&self) -> f64 {
+        let count = self.solution.len() as f64;
+        -0.5 * (self.quadratic + self.log_det().value + count * LN_TAU)
+    }
+
+    fn dual(&self) -> Array2<f64> {
+        self.covariance.pattern().scatter(self.solution.view())
+    }
+
+    fn weights(&self) -> Array2<f64> {
+        linalg::matmul(self.dual().view(), self.covariance.task().view())
+    }
+
+    fn adjoints(&self, with_kernel: bool) -> Result<Adjoints<'_>> {
+        let mut g = self.inverse();
+        for (mut row, a) in g.rows_mut().into_iter().zip(&self.solution) {
+            row.zip_mut_with(&self.solution, |v, b| *v = 0.5 * (a * b - *v));
+        }
+        let sigma = self.covariance.noise();
+        let adjoint = |matrix: Array2<f64>| TaskAdjoint::of_dense(matrix, sigma);
+        Ok(Adjoints {
+            kernel: with_kernel.then(|| Adjoint::Dense(self.covariance.fold_kernel(g.view()))),
+            task: adjoint(self.covariance.fold_task(g.view())),
+            noise: adjoint(self.covariance.fold_noise(|a, b| g[[a, b]])),
+        })
+    }
+
+    fn row_doubles(&self) -> usize {
+        3 * self.lower.nrows() * self.covariance.task().nrows()
+    }
+
+    fn at(
+        &self,
+        cross: ArrayView2<f64>,
+        prior: ArrayView1<f64>,
+    ) -> Result<Box<dyn RowCovariances + '_>> {
+        Ok(Box::new(RowBlocks::new(&self.covariance, cross, prior, |c| {
+            let half = linalg::solve_lower(self.lower.view(), c.view());
+            Ok((half.clone(), half))
+        })?))
+    }
+
+    fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>> {
+        joint_of(&self.covariance, cross, &prior, |c| {
+            let half = linalg::solve_lower(self.lower.view(), c.view());
+            Ok(linalg::matmul(half.t(), half.view()))
+        })
+    }
+
+    fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>> {
+        variances_of(&self.covariance, entries, |c| {
+            let half = linalg::solve_lower(self.lower.view(), c.view());
+            Ok(half.mapv(|v| v * v).sum_axis(Axis(0)))
+        })
+    }
+
+    fn report(&self) -> SolveReport {
+        SolveReport { why: self.why.clone().into(), ..SolveReport::exact("dense") }
+    }
+}
