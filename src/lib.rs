@@ -108,7 +108,7 @@ pub mod prelude {
     pub use crate::error::{Error, Result};
     pub use crate::estimator::{
         FittedMultiTaskGp, FittedMultiTaskKernelRidge, MultiTaskGp, MultiTaskKernelRidge,
-        Optimizer, SingleTaskGps, Solver,
+        Optimizer, SingleTaskGps,
     };
     pub use crate::gp::{Mean, Prediction, Uncertainty};
     pub use crate::kernel::{
@@ -116,7 +116,7 @@ pub mod prelude {
         Polynomial, RationalQuadratic, Rbf, SpectralMixture,
     };
     pub use crate::ridge::Criterion;
-    pub use crate::solve::{LeaveOut, LeftOut};
+    pub use crate::solve::{LeaveOut, LeftOut, Solver};
     pub use crate::task::{Diagonal, Fixed, FreeForm, LowRank, Noise, Task};
 }
 

@@ -87,11 +87,11 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     let natural = best.as_ref().map_or(initial, |l| l.natural.clone());
     let model = Arc::new(model);
     let posterior = Posterior::new(Arc::clone(&model), natural.clone(), settings.memory_budget)?;
-    let factor = posterior.factor();
+    let factor = posterior.kronecker();
     let gradient_norm = best.as_ref().map_or(0.0, |l| l.gradient_norm);
     let converged = gradient_norm <= settings.gradient_tolerance * 1.001;
     let stop = best.as_ref().map_or(Stop::NothingFree, |l| l.outcome.stop);
-    let shares = identifiability(factor).filter(|_| best.is_some());
+    let shares = factor.and_then(identifiability).filter(|_| best.is_some());
     let mut warnings = data_warnings(data);
     if one_row && settings.optimizer != Optimizer::None {
         warnings.push(Warning::OneRow);
@@ -104,7 +104,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         warnings.push(Warning::NotConverged { gradient_norm, stop });
     }
     let standard_errors =
-        best.as_ref().and_then(|_| correlation_standard_errors(&model, factor, &natural));
+        best.as_ref().and_then(|_| correlation_standard_errors(&model, factor?, &natural));
     let count = -(model.n_observations() as f64);
     let report = FitReport {
         optimizer,
@@ -119,7 +119,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
             let scaled = |p: TracePoint| TracePoint { value: p.value * count, ..p };
             l.outcome.trace.into_iter().map(scaled).collect()
         }),
-        solve: model.solve_report(factor),
+        solve: posterior.factor().report(),
         identifiability: shares,
         wall_time: clock.elapsed(),
         warnings,

@@ -12,7 +12,7 @@ use crate::gp::{Posterior, Prediction, Uncertainty};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
 use crate::op::{NoiseMatrix, TaskMatrix, correlation};
-use crate::solve::{Factor, LeaveOut, LeftOut};
+use crate::solve::{LeaveOut, LeftOut};
 use crate::task::{Noise, Task};
 
 /// A multi-task Gaussian process with learned parameters: predicts, samples, and tells what it

@@ -17,7 +17,8 @@ pub use fitted::FittedMultiTaskGp;
 pub use fitted_kernel_ridge::FittedMultiTaskKernelRidge;
 pub(crate) use fitted_kernel_ridge::Selection;
 pub use kernel_ridge::MultiTaskKernelRidge;
-pub use multi_task_gp::{MultiTaskGp, Optimizer, Solver};
+pub use multi_task_gp::{MultiTaskGp, Optimizer};
+
 pub use report::{FitReport, RestartSummary, Warning};
 pub use single_task::SingleTaskGps;
 pub(crate) use structure::Structure;

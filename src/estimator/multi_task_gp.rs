@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::gp::{Mean, Scaling};
 use crate::kernel::Kernel;
 use crate::learn::Observer;
+use crate::solve::Solver;
 use crate::task::{Diagonal, LowRank, Noise, Task};
 
 /// Tasks up to which the default task covariance is a T x T matrix.
@@ -54,35 +55,6 @@ impl FromStr for Optimizer {
             "joint" => Ok(Optimizer::Joint),
             "none" => Ok(Optimizer::None),
             _ => Err(unknown("optimizer", name, &["auto", "alternating", "joint", "none"])),
-        }
-    }
-}
-
-/// How the covariance of the data is factored.
-///
-/// ```
-/// use coregion::prelude::*;
-/// assert_eq!("kronecker".parse::<Solver>()?, Solver::Kronecker);
-/// assert!(matches!("sparse".parse::<Solver>(), Err(Error::UnknownName { .. })));
-/// # Ok::<(), coregion::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Solver {
-    /// The exact solver that the structure of the data allows.
-    #[default]
-    Auto,
-    /// The Kronecker eigendecomposition: exact, for complete tables.
-    Kronecker,
-}
-
-impl FromStr for Solver {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "auto" => Ok(Solver::Auto),
-            "kronecker" => Ok(Solver::Kronecker),
-            _ => Err(unknown("solver", name, &["auto", "kronecker"])),
         }
     }
 }

@@ -10,7 +10,7 @@ use ndarray::{Array1, Array2, Axis};
 
 use super::model::Model;
 use crate::linalg;
-use crate::op::correlation;
+use crate::op::{TaskAdjoint, correlation};
 use crate::solve::{FisherBlocks, KroneckerFactor};
 
 /// Operations that the information in structured coordinates may cost.
@@ -131,6 +131,7 @@ pub(super) fn coordinate_step(
 pub(super) fn separable_step(
     model: &Model,
     factor: &KroneckerFactor,
+    (task, noise): &(TaskAdjoint, TaskAdjoint),
     place: &Place,
     damping: f64,
 ) -> Option<Vec<f64>> {
@@ -146,8 +147,7 @@ pub(super) fn separable_step(
     let primal = factor.congruence().primal_vectors();
     let into =
         |g: Array2<f64>| linalg::matmul(linalg::matmul(primal.t(), g.view()).view(), primal.view());
-    let (gb, gs) =
-        (into(factor.task_adjoint().to_dense()), into(factor.noise_adjoint().to_dense()));
+    let (gb, gs) = (into(task.to_dense()), into(noise.to_dense()));
     let (mut db, mut ds) = (Array2::zeros((t, t)), Array2::zeros((t, t)));
     for j in 0..t {
         for k in 0..t {

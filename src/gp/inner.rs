@@ -2,10 +2,11 @@
 
 use super::fisher;
 use super::fisher_factored::factored_step;
-use super::model::{Model, Spectral};
+use super::likelihood::{Spectral, SpectralFactor};
+use super::model::Model;
 use crate::error::Result;
 use crate::learn::{Objective, Scoring};
-use crate::solve::{Factor, KroneckerFactor};
+use crate::op::TaskAdjoint;
 
 /// Minus the log posterior density per observation as a function of the free values of B and Sigma,
 /// at held kernel parameters. One evaluation costs O(n T^2 + T^3).
@@ -19,7 +20,9 @@ pub(super) struct InnerObjective<'a> {
     /// Natural values at the point last evaluated.
     pub(super) natural: Vec<f64>,
     /// The factorisation at the point last evaluated.
-    pub(super) factor: Option<KroneckerFactor>,
+    pub(super) factor: Option<SpectralFactor>,
+    /// Adjoints of B and Sigma there, once they were asked for.
+    adjoints: Option<(TaskAdjoint, TaskAdjoint)>,
 }
 
 impl<'a> InnerObjective<'a> {
@@ -30,14 +33,14 @@ impl<'a> InnerObjective<'a> {
         free: Vec<f64>,
         natural: Vec<f64>,
     ) -> Self {
-        InnerObjective { model, spectral, offset, free, natural, factor: None }
+        InnerObjective { model, spectral, offset, free, natural, factor: None, adjoints: None }
     }
 
     /// Moves to a point and factors there.
     pub(super) fn visit(&mut self, point: &[f64]) -> Result<()> {
         self.free[self.offset..].copy_from_slice(point);
         self.model.layout().unpack_into(&self.free, &mut self.natural);
-        self.factor = None;
+        (self.factor, self.adjoints) = (None, None);
         self.factor = Some(self.model.factor(&self.spectral, &self.natural)?);
         Ok(())
     }
@@ -49,8 +52,12 @@ impl Objective for InnerObjective<'_> {
         let mut gradient = vec![0.0; self.natural.len()];
         let mut value = self.model.layout().log_prior(&self.natural, &mut gradient);
         if let Some(factor) = &self.factor {
+            let factor = factor.as_factor();
             value += factor.log_likelihood();
-            self.model.add_task_gradient(factor, &self.natural, &mut gradient);
+            let adjoints = factor.adjoints(false)?;
+            let (task, noise) = (&adjoints.task, &adjoints.noise);
+            self.model.add_task_gradient(task, noise, &self.natural, &mut gradient);
+            self.adjoints = Some((adjoints.task, adjoints.noise));
         }
         let count = -(self.model.n_observations() as f64);
         let free = self.model.layout().pullback(&self.free, &gradient);
@@ -60,9 +67,11 @@ impl Objective for InnerObjective<'_> {
 
 impl Scoring for InnerObjective<'_> {
     fn step(&mut self, _point: &[f64], gradient: &[f64], damping: f64) -> Option<Vec<f64>> {
-        let factor = self.factor.as_ref()?;
+        // With gaps the information is that of the filled table: larger, so that steps are shorter.
+        let factor = self.factor.as_ref()?.kronecker();
         let place = fisher::Place { offset: self.offset, free: &self.free, natural: &self.natural };
-        fisher::separable_step(self.model, factor, &place, damping)
+        let adjoints = self.adjoints.as_ref()?;
+        fisher::separable_step(self.model, factor, adjoints, &place, damping)
             .or_else(|| factored_step(self.model, factor, &place, gradient, damping))
             .or_else(|| fisher::coordinate_step(self.model, factor, &place, gradient, damping))
     }

@@ -10,6 +10,13 @@ use crate::linalg;
 use crate::solve::{KroneckerFactor, LeaveOut, LeftOut, fixed_effects, leave_out, row_covariances};
 
 impl Posterior {
+    fn closed_form(&self) -> Result<&KroneckerFactor> {
+        self.kronecker().ok_or_else(|| crate::Error::Incompatible {
+            options: "leave-out and gaps".to_string(),
+            advice: "complete the table".to_string(),
+        })
+    }
+
     /// What the model says of the training observations, each block of them from all others; every
     /// parameter and the mean are held at their values.
     ///
@@ -21,7 +28,7 @@ impl Posterior {
     /// [`crate::Error::NotPositive`] where signal and noise are so far apart that a block has no
     /// Cholesky factor; [`crate::Error::Numerical`] where a prediction overflows.
     pub fn leave_out(&self, by: &LeaveOut) -> Result<LeftOut> {
-        leave_out(&self.factor, None, by)?.of(self.model.y())
+        leave_out(self.closed_form()?, None, by)?.of(self.model.y())
     }
 
     /// The same with constant means that are not known: each task's constant is learned anew from what
@@ -44,11 +51,12 @@ impl Posterior {
     /// As [`Posterior::leave_out`]; [`crate::Error::Incompatible`] where a task is left out at every
     /// row: nothing is left to learn its mean from.
     pub fn leave_out_with_free_means(&self, by: &LeaveOut) -> Result<LeftOut> {
-        let spectrum = self.factor.spectrum();
+        let complete = self.closed_form()?;
+        let spectrum = complete.spectrum();
         let ones = spectrum.vectors.sum_axis(Axis(0)); // U' 1
         let rotated = linalg::matmul(spectrum.vectors.t(), self.model.y());
         let solved = |data: ArrayView2<f64>| {
-            KroneckerFactor::new(Arc::clone(spectrum), self.factor.congruence().clone(), data)
+            KroneckerFactor::new(Arc::clone(spectrum), complete.congruence().clone(), data)
         };
         let means = fixed_effects(&solved(rotated.view()), ones.view());
         let known = &ones.view().insert_axis(Axis(1)) * &means;
@@ -65,6 +73,6 @@ impl Posterior {
         let (n, t) = (self.model.n_rows(), self.model.n_tasks());
         let doubles = n.saturating_mul(t).saturating_mul(t);
         self.fits("the covariances of the rows left out", doubles)?;
-        Ok(row_covariances(&self.factor, None))
+        Ok(row_covariances(self.closed_form()?, None))
     }
 }

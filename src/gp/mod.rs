@@ -2,19 +2,23 @@
 
 mod fisher;
 mod fisher_factored;
+mod given;
 mod inner;
 mod joint;
 mod leave_out;
+mod likelihood;
 mod mean;
 mod model;
 mod posterior;
 mod profile;
 mod sample;
 mod start;
+mod table;
 
 pub use fisher::{correlation_standard_errors, identifiability};
 pub use joint::JointObjective;
 pub use mean::Mean;
-pub use model::{Model, Scaling, Spectral};
+pub use likelihood::{Spectral, SpectralFactor};
+pub use model::{Model, Scaling};
 pub use posterior::{Posterior, Prediction, Uncertainty};
 pub use profile::AlternatingBlocks;

@@ -7,15 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ndarray::{Array1, Array2, Axis};
 
 use super::Mean;
+use super::table::Table;
 use crate::data::{ColumnStatistics, Dataset, pooled_scale};
 use crate::error::Result;
-use crate::gram;
 use crate::kernel::BoundKernel;
-use crate::linalg;
 use crate::matrix_kernel::Separable;
-use crate::op::{NoiseMatrix, TaskMatrix};
+use crate::op::{NoiseMatrix, Pattern, TaskMatrix};
 use crate::param::{Layout, ParamSpec, Transform};
-use crate::solve::{Congruence, Factor, KroneckerFactor, Spectrum};
+use crate::solve::{Choice, Congruence, Problem, Solver, select};
 use crate::task::{BoundNoise, BoundTask, Noise, TaskScales};
 
 /// Whether the units of parameters follow the columns of x and y.
@@ -51,7 +50,10 @@ impl Default for Scaling {
     }
 }
 
-/// A separable multi-task Gaussian process bound to a complete data set.
+/// A separable multi-task Gaussian process bound to a data set.
+///
+/// Rows at which nothing was observed are left out: they say nothing. A `NaN` in the outputs is an
+/// entry that was not observed.
 ///
 /// ```
 /// use coregion::gp::{Model, Scaling};
@@ -71,52 +73,18 @@ impl Default for Scaling {
 /// ```
 #[derive(Debug)]
 pub struct Model {
-    pub(super) kernel: Box<dyn BoundKernel>,
-    pub(super) task: Box<dyn BoundTask>,
-    pub(super) noise: Box<dyn BoundNoise>,
+    pub(super) kernel: Arc<dyn BoundKernel>,
+    pub(super) task: Arc<dyn BoundTask>,
+    pub(super) noise: Arc<dyn BoundNoise>,
     pub(super) scales: TaskScales,
     layout: Layout,
     kernel_range: Range<usize>,
     task_range: Range<usize>,
     noise_range: Range<usize>,
     mean_range: Range<usize>,
-    x: Array2<f64>,
-    y: Array2<f64>,
-    eigendecompositions: AtomicUsize,
-}
-
-/// What one eigendecomposition of the Gram matrix leaves for all values of B and Sigma.
-///
-/// ```
-/// # use coregion::prelude::*;
-/// # use ndarray::array;
-/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
-/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
-/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
-/// let (model, natural) = (gp.posterior().model(), gp.posterior().natural());
-/// let spectral = model.spectral(natural)?;
-/// assert_eq!((spectral.spectrum.len(), spectral.rotated.dim()), (5, (5, 2)));
-/// # Ok::<(), coregion::Error>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct Spectral {
-    /// The eigendecomposition.
-    pub spectrum: Arc<Spectrum>,
-    /// `U' (Y - mean)` (n, T).
-    pub rotated: Array2<f64>,
-}
-
-impl Spectral {
-    /// No rows: stands in while another is made.
-    pub(super) fn empty(n_tasks: usize) -> Self {
-        let spectrum = Spectrum {
-            values: Array1::zeros(0),
-            vectors: Array2::zeros((0, 0)),
-            clipped: 0,
-            clipped_magnitude: 0.0,
-        };
-        Spectral { spectrum: Arc::new(spectrum), rotated: Array2::zeros((0, n_tasks)) }
-    }
+    pub(super) table: Table,
+    pub(super) choice: Choice,
+    pub(super) eigendecompositions: Arc<AtomicUsize>,
 }
 
 impl Model {
@@ -151,20 +119,95 @@ impl Model {
         offset.free.fill(false);
         offset.given = true;
         let mean_range = layout.push("mean", &[offset]);
-        Ok(Model {
-            kernel: bound.kernel,
-            task: bound.task,
-            noise,
+        let mut model = Model {
+            kernel: bound.kernel.into(),
+            task: bound.task.into(),
+            noise: noise.into(),
             scales: bound.scales,
             layout,
             kernel_range,
             task_range,
             noise_range,
             mean_range,
-            x: data.x().to_owned(),
-            y: data.y().to_owned(),
-            eigendecompositions: AtomicUsize::new(0),
-        })
+            table: Table::of(data),
+            choice: Choice { solver: Solver::Auto, why: String::new() },
+            eigendecompositions: Arc::new(AtomicUsize::new(0)),
+        };
+        model.select_solver(Solver::Auto, usize::MAX)?;
+        Ok(model)
+    }
+
+    /// Chooses how the covariance is factored: what is asked for, within that many bytes. Models start
+    /// with [`Solver::Auto`] and no bound.
+    ///
+    /// ```
+    /// # use coregion::gp::{Model, Scaling};
+    /// # use coregion::{matrix_kernel::Separable, prelude::*};
+    /// # use ndarray::array;
+    /// # let data = Dataset::new(array![[0.0], [1.0]].view(), array![[3.0], [4.0]].view())?;
+    /// # let term = Separable { kernel: Rbf::ard(), task: Diagonal::new() };
+    /// let none = (&Noise::PerTask, &Mean::Zero, Scaling::default());
+    /// let mut model = Model::new(&data, &term, none.0, none.1, none.2)?;
+    /// assert_eq!(model.solver(), Solver::Kronecker);
+    /// model.select_solver(Solver::Dense, 1 << 20)?;
+    /// assert_eq!(model.solver(), Solver::Dense);
+    /// assert!(matches!(model.select_solver(Solver::Auto, 8), Err(Error::Memory { .. })));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::Error::Incompatible`] where the solver asked for cannot serve, naming those that can;
+    /// [`crate::Error::Memory`] where nothing fits.
+    pub fn select_solver(&mut self, request: Solver, memory: usize) -> Result<()> {
+        self.choice = select(request, &self.problem(), memory)?;
+        Ok(())
+    }
+
+    /// The solver chosen.
+    pub fn solver(&self) -> Solver {
+        self.choice.solver
+    }
+
+    pub(crate) fn problem(&self) -> Problem {
+        Problem {
+            n_rows: self.n_rows(),
+            n_tasks: self.n_tasks(),
+            n_observed: self.n_observations(),
+            known_noise: self.table.known.is_some(),
+            no_noise: self.noise.is_none(),
+            factored: self.kept_rank().is_some(),
+            learning: self.layout.n_free() > 0,
+        }
+    }
+
+    /// The rank of B where it is kept as a factor.
+    fn kept_rank(&self) -> Option<usize> {
+        let independent = || {
+            let noise = self.noise.matrix(self.psi(&self.layout.initial()));
+            matches!(noise, NoiseMatrix::Diagonal(_))
+        };
+        let kept = |rank: &usize| Congruence::stays_factored(self.n_tasks(), *rank) && independent();
+        self.task.factored_rank().filter(kept)
+    }
+
+    /// The same model of some of its rows: the scales and the flat parameter vector stay.
+    pub(crate) fn of_rows(&self, rows: &[usize]) -> Result<Model> {
+        let mut model = Model {
+            kernel: Arc::clone(&self.kernel),
+            task: Arc::clone(&self.task),
+            noise: Arc::clone(&self.noise),
+            scales: self.scales.clone(),
+            layout: self.layout.clone(),
+            kernel_range: self.kernel_range.clone(),
+            task_range: self.task_range.clone(),
+            noise_range: self.noise_range.clone(),
+            mean_range: self.mean_range.clone(),
+            table: self.table.rows(rows),
+            choice: self.choice.clone(),
+            eigendecompositions: Arc::clone(&self.eigendecompositions),
+        };
+        model.select_solver(Solver::Auto, usize::MAX)?;
+        Ok(model)
     }
 
     /// The flat parameter vector.
@@ -179,27 +222,37 @@ impl Model {
 
     /// Inputs (n, d).
     pub fn x(&self) -> ndarray::ArrayView2<'_, f64> {
-        self.x.view()
+        self.table.x.view()
     }
 
-    /// Outputs (n, T).
+    /// Outputs (n, T), `NaN` where nothing was observed.
     pub fn y(&self) -> ndarray::ArrayView2<'_, f64> {
-        self.y.view()
+        self.table.y.view()
+    }
+
+    /// Which entries of the table were observed.
+    pub fn pattern(&self) -> &Arc<Pattern> {
+        &self.table.pattern
+    }
+
+    /// The rows of the data set that are rows of the model: those with an observed entry.
+    pub(crate) fn rows(&self) -> &[usize] {
+        &self.table.rows
     }
 
     /// Number of rows n.
     pub fn n_rows(&self) -> usize {
-        self.y.nrows()
+        self.table.y.nrows()
     }
 
     /// Number of tasks T.
     pub fn n_tasks(&self) -> usize {
-        self.y.ncols()
+        self.table.y.ncols()
     }
 
-    /// Number of observations nT.
+    /// Number of observed entries, nT for a complete table.
     pub fn n_observations(&self) -> usize {
-        self.y.len()
+        self.table.pattern.n_observed()
     }
 
     /// The scales of the outputs.
@@ -245,9 +298,17 @@ impl Model {
         self.noise_range.clone()
     }
 
-    /// Y less the mean (n, T).
+    pub(super) fn kernel_range(&self) -> Range<usize> {
+        self.kernel_range.clone()
+    }
+
+    pub(super) fn mean_range(&self) -> Range<usize> {
+        self.mean_range.clone()
+    }
+
+    /// Y less the mean (n, T), 0 where nothing was observed.
     pub(super) fn residuals(&self, natural: &[f64]) -> Array2<f64> {
-        &self.y - &self.offsets(natural)
+        self.table.filled() - &self.offsets(natural) * &self.table.indicator()
     }
 
     /// B at natural values.
@@ -298,138 +359,13 @@ impl Model {
     /// # Ok::<(), coregion::Error>(())
     /// ```
     pub fn posterior_doubles(&self) -> usize {
-        let (n, t, d) = (self.n_rows(), self.n_tasks(), self.x.ncols());
-        let independent = || {
-            let noise = self.noise.matrix(self.psi(&self.layout.initial()));
-            matches!(noise, NoiseMatrix::Diagonal(_))
-        };
-        let kept = |rank: &usize| Congruence::stays_factored(t, *rank) && independent();
-        let between_tasks = match self.task.factored_rank().filter(kept) {
+        let (n, t, d) = (self.n_rows(), self.n_tasks(), self.x().ncols());
+        let between_tasks = match self.kept_rank() {
             Some(rank) => t.saturating_mul(10 * (rank + 1)),
             None => t.saturating_mul(t).saturating_mul(10),
         };
         let rows = n.saturating_mul(5 * n + 10 * t + 2 * d);
         rows.saturating_add(between_tasks)
-    }
-
-    /// The Gram matrix decomposed and the data rotated: about 9 n^3 + 2 n^2 T operations, at most
-    /// 4 n^2 + O(nT) doubles.
-    ///
-    /// # Errors
-    /// As [`Spectrum::of`].
-    pub fn spectral(&self, natural: &[f64]) -> Result<Spectral> {
-        let k = gram::gram(self.kernel(), self.theta(natural), self.x.view());
-        self.eigendecompositions.fetch_add(1, Ordering::Relaxed);
-        let spectrum = Spectrum::of(k)?;
-        let residuals = self.residuals(natural);
-        let rotated = linalg::matmul(spectrum.vectors.t(), residuals.view());
-        Ok(Spectral { spectrum: Arc::new(spectrum), rotated })
-    }
-
-    /// The covariance of all observations factored on a given spectrum: O(n T^2 + T^3), or O(n T r)
-    /// for low rank plus noise over many tasks.
-    ///
-    /// ```
-    /// # use coregion::prelude::*;
-    /// # use ndarray::array;
-    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
-    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
-    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
-    /// let (model, natural) = (gp.posterior().model(), gp.posterior().natural());
-    /// let factor = model.factor(&model.spectral(natural)?, natural)?;
-    /// assert!((factor.log_likelihood() - gp.log_marginal_likelihood()).abs() < 1e-9);
-    /// # Ok::<(), coregion::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Congruence::new`].
-    pub fn factor(&self, spectral: &Spectral, natural: &[f64]) -> Result<KroneckerFactor> {
-        let congruence = Congruence::new(&self.task_matrix(natural), &self.noise_matrix(natural))?;
-        let spectrum = Arc::clone(&spectral.spectrum);
-        Ok(KroneckerFactor::new(spectrum, congruence, spectral.rotated.view()))
-    }
-
-    /// Adds the gradient of the log-likelihood with respect to the parameters of B and Sigma.
-    pub fn add_task_gradient(
-        &self,
-        factor: &KroneckerFactor,
-        natural: &[f64],
-        gradient: &mut [f64],
-    ) {
-        let task = factor.task_adjoint();
-        let noise = factor.noise_adjoint();
-        self.task.vjp(self.phi(natural), &task, &mut gradient[self.task_range.clone()]);
-        let range = self.noise_range.clone();
-        self.noise.vjp(self.psi(natural), &noise, &mut gradient[range.clone()]);
-        let multiple = self.task_matrix(natural).noise_multiple();
-        if multiple != 0.0 {
-            let mut through_task = vec![0.0; range.len()];
-            self.noise.vjp(self.psi(natural), &task, &mut through_task);
-            for (g, v) in gradient[range].iter_mut().zip(through_task) {
-                *g += multiple * v;
-            }
-        }
-    }
-
-    /// Adds the gradient of the log-likelihood with respect to the kernel parameters: n^3
-    /// multiply-adds.
-    pub fn add_kernel_gradient(
-        &self,
-        factor: &KroneckerFactor,
-        natural: &[f64],
-        gradient: &mut [f64],
-    ) {
-        let part = gram::gram_vjp(
-            self.kernel(),
-            self.theta(natural),
-            self.x.view(),
-            &factor.kernel_adjoint(),
-        );
-        for (g, v) in gradient[self.kernel_range.clone()].iter_mut().zip(part) {
-            *g += v;
-        }
-    }
-
-    /// Log marginal likelihood (natural log, total) and its gradient with respect to every natural
-    /// value, the mean included.
-    ///
-    /// ```
-    /// # use coregion::prelude::*;
-    /// # use ndarray::array;
-    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
-    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
-    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
-    /// let (model, mut natural) = (gp.posterior().model(), gp.posterior().natural().to_vec());
-    /// let (value, gradient) = model.log_likelihood(&natural)?;
-    /// natural[0] += 1e-5;
-    /// let slope = (model.log_likelihood_value(&natural)? - value) / 1e-5;
-    /// assert!((slope - gradient[0]).abs() < 1e-3);
-    /// # Ok::<(), coregion::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Model::spectral`] and [`Model::factor`].
-    pub fn log_likelihood(&self, natural: &[f64]) -> Result<(f64, Vec<f64>)> {
-        let factor = self.factor(&self.spectral(natural)?, natural)?;
-        let mut gradient = vec![0.0; natural.len()];
-        self.add_task_gradient(&factor, natural, &mut gradient);
-        self.add_kernel_gradient(&factor, natural, &mut gradient);
-        let sums = factor.dual().sum_axis(Axis(0));
-        gradient[self.mean_range.clone()].copy_from_slice(sums.as_slice().unwrap_or_default());
-        Ok((factor.log_likelihood(), gradient))
-    }
-
-    /// Log marginal likelihood alone.
-    ///
-    /// # Errors
-    /// As [`Model::log_likelihood`].
-    pub fn log_likelihood_value(&self, natural: &[f64]) -> Result<f64> {
-        Ok(self.factor(&self.spectral(natural)?, natural)?.log_likelihood())
-    }
-
-    /// What the solver did at these values.
-    pub fn solve_report(&self, factor: &KroneckerFactor) -> crate::solve::SolveReport {
-        factor.report()
     }
 }
 

@@ -1,12 +1,12 @@
 //! The posterior of the latent functions and of new observations, in tiles of rows.
 //!
-//! With `q = U' k(X, x)` the posterior mean is `k(x, X) alpha B` and, for any two points,
-//! `Cov(f(x), f(x')) = (Sigma W) diag_j(d_j k(x, x') - d_j^2 sum_i q_i q'_i / Lam_ij) (Sigma W)'`:
-//! one point costs O(n^2 + nT + T^2), whatever the number of points.
+//! The posterior mean is `k(x, X) alpha B`, whatever the solver; covariances are the factor's
+//! ([`Factor::at`]). For a complete table one row costs O(n^2 + nT + T^2), with m gaps T n m + T m^2
+//! more, and with a dense factor of N observations T N^2.
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView2, Axis, s};
 
 use super::model::Model;
 use crate::data::check_finite;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::gram;
 use crate::linalg;
 use crate::op::NoiseMatrix;
-use crate::solve::KroneckerFactor;
+use crate::solve::{Factor, KroneckerFactor, RowCovariances};
 
 /// Which uncertainty a prediction carries.
 ///
@@ -98,23 +98,13 @@ impl Prediction {
 pub struct Posterior {
     pub(super) model: Arc<Model>,
     pub(super) natural: Vec<f64>,
-    pub(super) factor: KroneckerFactor,
+    pub(super) factor: Arc<dyn Factor>,
     pub(super) noise: NoiseMatrix,
     /// alpha B (n, T).
-    weights: Array2<f64>,
-    offsets: Array1<f64>,
+    pub(super) weights: Array2<f64>,
+    pub(super) offsets: Array1<f64>,
     noise_variances: Array1<f64>,
-    squares: Array2<f64>,
-    remainder: Array1<f64>,
     pub(super) memory_budget: usize,
-}
-
-/// What the posterior covariance at some points is made of: `c_j` for each stored direction and for
-/// the rest.
-struct Variances {
-    stored: Array2<f64>,
-    rest: Option<Array1<f64>>,
-    clipped: usize,
 }
 
 /// Refuses results that overflowed: inputs so far from the training rows that the kernel is not a
@@ -133,19 +123,16 @@ pub(super) fn finite<'a>(what: &str, values: impl IntoIterator<Item = &'a f64>) 
 }
 
 impl Posterior {
-    /// The posterior at natural values: one eigendecomposition. `memory_budget` in bytes bounds the
-    /// tiles of predictions and the size of covariances.
+    /// The posterior at natural values: one factorisation. `memory_budget` in bytes bounds the tiles of
+    /// predictions and the size of covariances.
     ///
     /// # Errors
-    /// As [`Model::spectral`] and [`Model::factor`].
+    /// As [`Model::factored`].
     pub fn new(model: Arc<Model>, natural: Vec<f64>, memory_budget: usize) -> Result<Self> {
-        let spectral = model.spectral(&natural)?;
-        let factor = model.factor(&spectral, &natural)?;
+        let factor: Arc<dyn Factor> = model.factored(&natural)?.into();
         let noise = model.noise_matrix(&natural);
-        let u = factor.spectrum().vectors.view();
-        let weights = linalg::matmul(u, factor.mean_weights().view());
+        let weights = factor.weights();
         let noise_variances = noise.diagonal();
-        let (squares, remainder) = factor.congruence().variance_weights(&noise_variances);
         let offsets = model.offsets(&natural);
         Ok(Posterior {
             model,
@@ -155,8 +142,6 @@ impl Posterior {
             weights,
             offsets,
             noise_variances,
-            squares,
-            remainder,
             memory_budget,
         })
     }
@@ -172,8 +157,24 @@ impl Posterior {
     }
 
     /// The factored covariance of the training data.
-    pub fn factor(&self) -> &KroneckerFactor {
-        &self.factor
+    pub fn factor(&self) -> &dyn Factor {
+        self.factor.as_ref()
+    }
+
+    /// The factor of a complete table, whose structure says more than every factor can; `None` for
+    /// other data and solvers.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// assert_eq!(gp.posterior().kronecker().unwrap().congruence().n_tasks(), 2);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn kronecker(&self) -> Option<&KroneckerFactor> {
+        self.factor.as_kronecker()
     }
 
     /// Bytes that tiles, covariances and samples may take.
@@ -197,14 +198,31 @@ impl Posterior {
     }
 
     /// Rows of a tile under the memory budget.
-    fn tile_rows(&self) -> usize {
-        let doubles = 3 * self.model.n_rows() + 4 * self.model.n_tasks() + self.squares.ncols();
-        (self.memory_budget / (8 * doubles)).clamp(1, 4096)
+    pub(super) fn tile_rows(&self) -> usize {
+        let of_rows = self.model.n_rows() + 4 * self.model.n_tasks();
+        let doubles = of_rows.saturating_add(self.factor.row_doubles());
+        (self.memory_budget / doubles.saturating_mul(8)).clamp(1, 4096)
+    }
+
+    /// Covariances between tasks at some rows, with their cross-kernel (m, n).
+    pub(super) fn at(
+        &self,
+        rows: ArrayView2<f64>,
+        cross: ArrayView2<f64>,
+    ) -> Result<Box<dyn RowCovariances + '_>> {
+        let theta = self.model.theta(&self.natural);
+        let prior = gram::diagonal(self.model.kernel(), theta, rows);
+        self.factor.at(cross, prior.view())
     }
 
     pub(super) fn cross(&self, xs: ArrayView2<f64>) -> Array2<f64> {
         let model = &self.model;
         gram::cross(model.kernel(), model.theta(&self.natural), xs, model.x())
+    }
+
+    /// The kernel between the rows (m, m).
+    pub(super) fn prior(&self, xs: ArrayView2<f64>) -> Array2<f64> {
+        gram::gram(self.model.kernel(), self.model.theta(&self.natural), xs)
     }
 
     /// Means, and standard deviations where asked for, at xs (m, d).
@@ -226,12 +244,8 @@ impl Posterior {
             let tile = linalg::matmul(k.view(), self.weights.view()) + &self.offsets;
             mean.slice_mut(s![start..end, ..]).assign(&tile);
             if let Some(std) = &mut std {
-                let variances = self.variances(rows, &k);
-                clipped_variances += variances.clipped;
-                let mut tile = linalg::matmul(variances.stored.view(), self.squares.t());
-                if let Some(rest) = &variances.rest {
-                    tile += &(&rest.view().insert_axis(Axis(1)) * &self.remainder);
-                }
+                let (mut tile, clipped) = self.at(rows, k.view())?.variances();
+                clipped_variances += clipped;
                 if uncertainty == Uncertainty::Observation {
                     tile += &self.noise_variances;
                 }
@@ -245,47 +259,6 @@ impl Posterior {
         Ok(Prediction { mean, std, clipped_variances })
     }
 
-    /// The first eigenvalue of K above the level of rounding.
-    fn first_eigenvalue(&self) -> usize {
-        let spectrum = self.factor.spectrum();
-        let largest = spectrum.values.last().copied().unwrap_or(0.0);
-        let level = spectrum.len() as f64 * f64::EPSILON * largest;
-        spectrum.values.iter().position(|&s| s > level).unwrap_or(spectrum.len())
-    }
-
-    /// The variances `c_j` of each direction at some rows, with cross-kernel k (m, n).
-    ///
-    /// `c_j = d_j (k(x, x) - sum_i e_i) + d_j sum_i e_i / Lam_ij` with `e_i = q_i^2 / s_i` is a sum
-    /// of two terms that are not negative, so that it does not cancel. Eigenvalues at the level of
-    /// rounding, where e_i is 0/0, take the direct form.
-    fn variances(&self, rows: ArrayView2<f64>, k: &Array2<f64>) -> Variances {
-        let spectrum = self.factor.spectrum();
-        let theta = self.model.theta(&self.natural);
-        let prior = gram::diagonal(self.model.kernel(), theta, rows);
-        let mut q2 = linalg::matmul(k.view(), spectrum.vectors.view());
-        q2.mapv_inplace(|v| v * v);
-        let first = self.first_eigenvalue();
-        let small = q2.slice(s![.., ..first]).to_owned();
-        let mut explained = q2.slice_move(s![.., first..]);
-        explained /= &spectrum.values.slice(s![first..]);
-        let unexplained = &prior - &explained.sum_axis(Axis(1));
-        let clipped = unexplained.iter().filter(|v| **v < 0.0).count();
-        let unexplained = unexplained.mapv(|v| v.max(0.0));
-        let (inverse, inverse_rest) = self.factor.inverse_shifts();
-        let shifts = self.factor.congruence().shifts();
-        let mut stored = linalg::matmul(explained.view(), inverse.slice(s![first.., ..]));
-        stored += &unexplained.view().insert_axis(Axis(1));
-        stored -= &(linalg::matmul(small.view(), inverse.slice(s![..first, ..])) * shifts);
-        stored *= shifts;
-        stored.mapv_inplace(|v| v.max(0.0));
-        let rest = self.factor.congruence().rest_shift().zip(inverse_rest).map(|(shift, inv)| {
-            let direct = small.dot(&inv.slice(s![..first])) * shift;
-            let sum = explained.dot(&inv.slice(s![first..])) + &unexplained - &direct;
-            sum.mapv(|v| (v * shift).max(0.0))
-        });
-        Variances { stored, rest, clipped }
-    }
-
     /// The covariance of the latent functions between all tasks at each row: (m, T, T).
     ///
     /// # Errors
@@ -296,35 +269,16 @@ impl Posterior {
         self.fits("the covariances between tasks", m.saturating_mul(t).saturating_mul(t))?;
         let tasks: Vec<usize> = (0..t).collect();
         let mut out = Array3::zeros((m, t, t));
-        let k = self.cross(xs);
-        let variances = self.variances(xs, &k);
-        let primal = self.factor.congruence().primal_vectors();
-        for (i, mut matrix) in out.axis_iter_mut(Axis(0)).enumerate() {
-            matrix.assign(&self.block(&primal, &variances, i, &tasks, &tasks));
+        for start in (0..m).step_by(self.tile_rows()) {
+            let rows = xs.slice(s![start..(start + self.tile_rows()).min(m), ..]);
+            let at = self.at(rows, self.cross(rows).view())?;
+            for local in 0..rows.nrows() {
+                let block = at.block(local, &tasks, &tasks);
+                out.index_axis_mut(Axis(0), start + local).assign(&block);
+            }
         }
         finite("the covariances between tasks", &out)?;
         Ok(out)
-    }
-
-    /// The latent covariance between two lists of tasks at row i.
-    fn block(
-        &self,
-        primal: &Array2<f64>,
-        variances: &Variances,
-        i: usize,
-        rows: &[usize],
-        columns: &[usize],
-    ) -> Array2<f64> {
-        let rest = variances.rest.as_ref().map_or(0.0, |r| r[i]);
-        let c = variances.stored.row(i).mapv(|v| v - rest);
-        let left = primal.select(Axis(0), rows) * &c;
-        let mut out = linalg::matmul(left.view(), primal.select(Axis(0), columns).t());
-        if rest > 0.0 {
-            for ((a, b), v) in out.indexed_iter_mut() {
-                *v += rest * self.noise.entry(rows[a], columns[b]);
-            }
-        }
-        out
     }
 
     /// The joint covariance `[i, t, j, s] = Cov(f_t(x_i), f_s(x_j))` of the latent functions at xs
@@ -341,58 +295,16 @@ impl Posterior {
         let (m, t) = (xs.nrows(), self.model.n_tasks());
         let side = m.saturating_mul(t);
         self.fits("the joint covariance", side.saturating_mul(side))?;
-        let (blocks, rest) = self.direction_covariances(xs);
-        let primal = self.factor.congruence().primal_vectors();
-        let noise = self.noise.to_dense();
-        let mut out = Array4::zeros((m, t, m, t));
-        for i in 0..m {
-            for j in 0..m {
-                let shared = rest.as_ref().map_or(0.0, |r| r[[i, j]]);
-                let c: Array1<f64> = blocks.iter().map(|b| b[[i, j]] - shared).collect();
-                let mut block = linalg::matmul((&primal * &c).view(), primal.t());
-                block.scaled_add(shared + f64::from(u8::from(include_noise && i == j)), &noise);
-                out.slice_mut(s![i, .., j, ..]).assign(&block);
+        let mut out = self.factor.joint(self.cross(xs).view(), self.prior(xs))?;
+        if include_noise {
+            let noise = self.noise.to_dense();
+            for i in 0..m {
+                let mut block = out.slice_mut(s![i, .., i, ..]);
+                block += &noise;
             }
         }
         finite("the joint covariance", &out)?;
         Ok(out)
-    }
-
-    /// The covariance between rows of each stored direction, and of the rest: the sum that
-    /// [`Posterior::variances`] takes, for pairs of rows.
-    pub(super) fn direction_covariances(
-        &self,
-        xs: ArrayView2<f64>,
-    ) -> (Vec<Array2<f64>>, Option<Array2<f64>>) {
-        let spectrum = self.factor.spectrum();
-        let theta = self.model.theta(&self.natural);
-        let q = linalg::matmul(self.cross(xs).view(), spectrum.vectors.view());
-        let first = self.first_eigenvalue();
-        let small = q.slice(s![.., ..first]);
-        let explained =
-            &q.slice(s![.., first..]) / &spectrum.values.slice(s![first..]).mapv(f64::sqrt);
-        let mut unexplained = gram::gram(self.model.kernel(), theta, xs);
-        unexplained -= &linalg::matmul(explained.view(), explained.t());
-        // Rows that the training rows explain to rounding have nothing left to share.
-        for i in 0..xs.nrows() {
-            if unexplained[[i, i]] <= 0.0 {
-                unexplained.row_mut(i).fill(0.0);
-                unexplained.column_mut(i).fill(0.0);
-            }
-        }
-        let one = |shift: f64, inverse: ArrayView1<f64>| {
-            let kept = &explained * &inverse.slice(s![first..]);
-            let mut sum = linalg::matmul(kept.view(), explained.t()) + &unexplained;
-            let direct = &small * &(&inverse.slice(s![..first]) * shift);
-            sum -= &linalg::matmul(direct.view(), small.t());
-            sum * shift
-        };
-        let (inverse, inverse_rest) = self.factor.inverse_shifts();
-        let shifts = self.factor.congruence().shifts();
-        let stored =
-            shifts.iter().zip(inverse.columns()).map(|(&d, column)| one(d, column)).collect();
-        let rest = self.factor.congruence().rest_shift().zip(inverse_rest);
-        (stored, rest.map(|(shift, inverse)| one(shift, inverse.view())))
     }
 
     pub(super) fn fits(&self, what: &str, doubles: usize) -> Result<()> {
@@ -408,87 +320,5 @@ impl Posterior {
                      `memory_budget`"
                 .to_string(),
         })
-    }
-
-    /// Predictions at xs (m, d) where some tasks were measured there: `given` (m, T) holds the
-    /// measurements, `NaN` where wanted.
-    ///
-    /// Each row is conditioned on its own measurements, exactly: with `S = Cov(f(x)) + Sigma` the
-    /// mean of the wanted *observations* is `m_w + S_wo S_oo^-1 (y_o - m_o)`, so that what the noises
-    /// of two tasks share is used too. Standard deviations are of the latent functions or of the
-    /// observations, as asked. Entries given come back as they are, with standard deviation 0.
-    /// O(n^2 + nT + T^3) a row.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] where `given` is not (m, T); [`Error::NotFinite`] for an infinity in it; as
-    /// [`Posterior::predict`].
-    pub fn predict_given(
-        &self,
-        xs: ArrayView2<f64>,
-        given: ArrayView2<f64>,
-        uncertainty: Uncertainty,
-    ) -> Result<Prediction> {
-        let (m, t) = (xs.nrows(), self.model.n_tasks());
-        if given.dim() != (m, t) {
-            return Err(Error::Shape {
-                argument: "given".to_string(),
-                found: format!("shape ({}, {})", given.nrows(), given.ncols()),
-                expected: format!(
-                    "shape ({m}, {t}), a row for each of xs and a column for each task"
-                ),
-            });
-        }
-        check_finite("given", given.mapv(|v| if v.is_nan() { 0.0 } else { v }).view())?;
-        let mut out = self.predict(xs, uncertainty)?;
-        let primal = self.factor.congruence().primal_vectors();
-        for start in (0..m).step_by(self.tile_rows()) {
-            let rows = xs.slice(s![start..(start + self.tile_rows()).min(m), ..]);
-            let variances = self.variances(rows, &self.cross(rows));
-            for local in 0..rows.nrows() {
-                let i = start + local;
-                let (known, wanted): (Vec<usize>, Vec<usize>) =
-                    (0..t).partition(|&task| !given[[i, task]].is_nan());
-                if known.is_empty() {
-                    continue;
-                }
-                let block = |a: &[usize], b: &[usize]| self.block(&primal, &variances, local, a, b);
-                let noise = |a: &[usize], b: &[usize]| {
-                    Array2::from_shape_fn((a.len(), b.len()), |(p, q)| self.noise.entry(a[p], b[q]))
-                };
-                let observed = block(&known, &known) + noise(&known, &known);
-                let l = linalg::cholesky(observed.view())?;
-                let latent = block(&wanted, &known);
-                let cross = &latent + &noise(&wanted, &known);
-                let gap: Array1<f64> =
-                    known.iter().map(|&task| given[[i, task]] - out.mean[[i, task]]).collect();
-                let gap = linalg::solve_lower(l.view(), gap.insert_axis(Axis(1)).view());
-                let half = linalg::solve_lower(l.view(), cross.t());
-                let shift = linalg::matmul(half.t(), gap.view());
-                let explaining = match uncertainty {
-                    Uncertainty::Std => linalg::solve_lower(l.view(), latent.t()),
-                    _ => half,
-                };
-                for (w, &task) in wanted.iter().enumerate() {
-                    out.mean[[i, task]] += shift[[w, 0]];
-                    if let Some(std) = &mut out.std {
-                        let explained: f64 = explaining.column(w).iter().map(|v| v * v).sum();
-                        let variance = std[[i, task]] * std[[i, task]] - explained;
-                        out.clipped_variances += usize::from(variance < 0.0);
-                        std[[i, task]] = variance.max(0.0).sqrt();
-                    }
-                }
-                for &task in &known {
-                    out.mean[[i, task]] = given[[i, task]];
-                    if let Some(std) = &mut out.std {
-                        std[[i, task]] = 0.0;
-                    }
-                }
-            }
-        }
-        finite("the conditioned means", &out.mean)?;
-        if let Some(std) = &out.std {
-            finite("the conditioned standard deviations", std)?;
-        }
-        Ok(out)
     }
 }

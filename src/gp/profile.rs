@@ -1,10 +1,10 @@
 //! Alternating learning: kernel parameters outside, B and Sigma inside on one spectrum.
 
 use super::inner::InnerObjective;
-use super::model::{Model, Spectral};
+use super::likelihood::Spectral;
+use super::model::Model;
 use crate::error::{Error, Result};
 use crate::learn::{Blocks, Scoring};
-use crate::solve::Factor;
 
 /// The two blocks of a model: an outer point costs one eigendecomposition, and any number of inner
 /// steps over B and Sigma use it. The outer gradient is the partial derivative with respect to the
@@ -93,9 +93,10 @@ impl<F: FnMut(f64) -> Result<()>> Blocks for AlternatingBlocks<'_, F> {
         let mut gradient = vec![0.0; inner.natural.len()];
         let mut value = inner.model.layout().log_prior(&inner.natural, &mut gradient);
         if let Some(factor) = &inner.factor {
-            value += factor.log_likelihood();
+            value += factor.as_factor().log_likelihood();
             if inner.offset > 0 {
-                inner.model.add_kernel_gradient(factor, &inner.natural, &mut gradient);
+                let adjoint = factor.kernel_adjoint();
+                inner.model.add_kernel_gradient(&adjoint, &inner.natural, &mut gradient);
             }
         }
         (self.report)(value)?;

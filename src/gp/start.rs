@@ -3,7 +3,8 @@
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::inner::InnerObjective;
-use super::model::{Model, Spectral};
+use super::likelihood::Spectral;
+use super::model::Model;
 use crate::error::Result;
 use crate::learn::{ScoringSettings, score};
 use crate::linalg;
@@ -114,7 +115,7 @@ impl Model {
             let phi = self.task().start(&target);
             let psi = self.noise.start(rows.view(), 1.0 - share);
             let candidate = self.merged(initial, &phi, &psi);
-            if let Ok(factor) = self.factor(&spectral, &candidate) {
+            if let Ok(factor) = self.zero_filled(&spectral, &candidate) {
                 let value = factor.log_likelihood();
                 if value > best.0 {
                     best = (value, candidate, share);
@@ -122,7 +123,7 @@ impl Model {
             }
         }
         if let Some(candidate) = self.with_residual_noise(rows.view(), &best.1)
-            && let Ok(factor) = self.factor(&spectral, &candidate)
+            && let Ok(factor) = self.zero_filled(&spectral, &candidate)
         {
             let value = factor.log_likelihood();
             if value > best.0 {
@@ -131,7 +132,7 @@ impl Model {
         }
         for _ in 0..EM_STEPS {
             let Some(candidate) = self.em_step(&spectral, &best.1)? else { break };
-            let Ok(factor) = self.factor(&spectral, &candidate) else { break };
+            let Ok(factor) = self.zero_filled(&spectral, &candidate) else { break };
             let value = factor.log_likelihood();
             if value <= best.0 {
                 break;
@@ -218,7 +219,7 @@ impl Model {
         let n = self.n_rows() as f64;
         let noise = self.noise_matrix(natural).to_dense();
         let b = self.task_matrix(natural).to_dense(&self.noise_matrix(natural));
-        let factor = self.factor(spectral, natural)?;
+        let factor = self.zero_filled(spectral, natural)?;
         let moment = |m: &Array2<f64>, g: Array2<f64>| {
             let change = linalg::matmul(linalg::matmul(m.view(), g.view()).view(), m.view());
             m + &(change * (2.0 / n))

@@ -10,7 +10,8 @@ use crate::task::Noise;
 use crate::{kernel, task};
 
 /// Names of noises and means in documents and requirements.
-pub(super) const NOISES: [&str; 5] = ["shared", "per-task", "full", "variances", "covariance"];
+pub(super) const NOISES: [&str; 6] =
+    ["shared", "per-task", "full", "variances", "covariance", "none"];
 pub(super) const MEANS: [&str; 3] = ["zero", "training", "given"];
 
 pub(super) fn noise_name(noise: &Noise) -> &'static str {
@@ -20,6 +21,7 @@ pub(super) fn noise_name(noise: &Noise) -> &'static str {
         Noise::Full => 2,
         Noise::Variances(_) => 3,
         Noise::Covariance(_) => 4,
+        Noise::None => 5,
     }]
 }
 

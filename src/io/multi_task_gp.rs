@@ -18,7 +18,6 @@ use crate::estimator::{FittedMultiTaskGp, Structure};
 use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
-use crate::solve::Factor;
 use crate::spec::Spec;
 use crate::task::{Noise, Task};
 
@@ -107,7 +106,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
         Noise::Covariance(m) => {
             out.insert("noise", &[m.nrows(), m.ncols()], m.iter().copied().collect());
         }
-        Noise::Shared | Noise::PerTask | Noise::Full => {}
+        Noise::Shared | Noise::PerTask | Noise::Full | Noise::None => {}
     }
     if let Mean::Given(values) = mean {
         out.insert("mean", &[values.len()], values.clone());
@@ -178,6 +177,7 @@ fn read_noise(file: &mut Container, name: &str, n_tasks: usize) -> Result<Noise>
         "shared" => Noise::Shared,
         "per-task" => Noise::PerTask,
         "full" => Noise::Full,
+        "none" => Noise::None,
         "variances" => Noise::Variances(file.take("noise", &[n_tasks])?),
         "covariance" => Noise::Covariance(matrix(file, "noise", [n_tasks, n_tasks])?),
         other => return Err(refuse(format!("its noise {} is unknown", shown(other)), NOT_OURS)),

@@ -12,9 +12,6 @@ use crate::error::Result;
 use crate::linalg;
 use crate::op::{Adjoint, MaskedKronecker, TaskAdjoint};
 
-/// Observed entries up to which the dense solver is chosen by itself.
-pub(crate) const DENSE_LIMIT: usize = 12_000;
-
 /// `A = L L'` for the covariance of N observed entries, with the solution for one set of data: N^3 / 3
 /// multiply-adds and N^2 doubles; the gradient N^3 more, and N^2 doubles more.
 ///

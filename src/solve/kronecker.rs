@@ -364,6 +364,10 @@ impl Factor for KroneckerFactor {
         Ok(Array1::zeros(entries.len()))
     }
 
+    fn as_kronecker(&self) -> Option<&KroneckerFactor> {
+        Some(self)
+    }
+
     fn report(&self) -> SolveReport {
         SolveReport {
             why: "complete table, one separable term: one eigendecomposition of the Gram matrix \

@@ -8,6 +8,7 @@ mod leave_out;
 mod observed;
 mod resolvent;
 mod schur;
+mod select;
 mod spectrum;
 
 use std::borrow::Cow;
@@ -16,7 +17,6 @@ use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 pub use congruence::Congruence;
-pub(crate) use dense::DENSE_LIMIT;
 pub use dense::DenseFactor;
 pub use kronecker::{FisherBlocks, KroneckerFactor};
 pub(crate) use leave_out::{
@@ -25,6 +25,8 @@ pub(crate) use leave_out::{
 pub use leave_out::{LeaveOut, LeftOut, Precision, PrecisionDiagonals};
 pub(crate) use resolvent::{Combined, Resolvent};
 pub use schur::SchurFactor;
+pub use select::Solver;
+pub(crate) use select::{Choice, Problem, select};
 pub use spectrum::Spectrum;
 
 use crate::error::Result;
@@ -205,6 +207,11 @@ pub trait Factor: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// As [`Factor::solve`].
     fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>>;
+
+    /// The factor of a complete table, where it is one.
+    fn as_kronecker(&self) -> Option<&KroneckerFactor> {
+        None
+    }
 
     /// What was done.
     fn report(&self) -> SolveReport;

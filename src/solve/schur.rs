@@ -139,8 +139,18 @@ impl SchurFactor {
         (task, noise)
     }
 
+    /// `R^-1 diag(W_m[:, q]) U_m diag(1 / Lam_q)` for all directions.
+    fn halves(&self) -> Vec<Array2<f64>> {
+        (0..self.filled.congruence().n_tasks()).map(|q| self.half(q)).collect()
+    }
+
+    /// Adjoint of the log-likelihood with respect to K.
+    pub fn kernel_adjoint(&self) -> Adjoint<'_> {
+        self.adjoint_of_kernel(self.halves())
+    }
+
     /// The adjoint of K: `U M U'`, with what a complete table has and what the gaps add as M.
-    fn kernel_adjoint(&self, halves: Vec<Array2<f64>>) -> Adjoint<'_> {
+    fn adjoint_of_kernel(&self, halves: Vec<Array2<f64>>) -> Adjoint<'_> {
         let shifts = self.filled.congruence().shifts();
         let n = self.vectors.ncols();
         let mut middle = Array2::zeros((n, n));
@@ -263,8 +273,7 @@ impl Factor for SchurFactor {
     }
 
     fn adjoints(&self, with_kernel: bool) -> Result<Adjoints<'_>> {
-        let t = self.filled.congruence().n_tasks();
-        let halves: Vec<Array2<f64>> = (0..t).map(|q| self.half(q)).collect();
+        let halves = self.halves();
         let sides = self.task_sides(&halves);
         let w = self.filled.congruence().dual_vectors();
         let added = |c: &Array2<f64>| {
@@ -281,7 +290,7 @@ impl Factor for SchurFactor {
         Ok(Adjoints {
             task: with(self.filled.task_adjoint(), &sides.0),
             noise: with(self.filled.noise_adjoint(), &sides.1),
-            kernel: with_kernel.then(|| self.kernel_adjoint(halves)),
+            kernel: with_kernel.then(|| self.adjoint_of_kernel(halves)),
         })
     }
 

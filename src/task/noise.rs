@@ -32,6 +32,9 @@ pub enum Noise {
     PerTask,
     /// A learned covariance between the tasks' noises: T (T + 1) / 2 parameters.
     Full,
+    /// None besides the variances that are known for each observation
+    /// ([`crate::Dataset::with_noise_variances`]).
+    None,
     /// Variances (T) given and held.
     Variances(Vec<f64>),
     /// A covariance (T, T) given and held.
@@ -46,10 +49,11 @@ impl FromStr for Noise {
             "shared" => Ok(Noise::Shared),
             "per-task" => Ok(Noise::PerTask),
             "full" => Ok(Noise::Full),
+            "none" => Ok(Noise::None),
             _ => Err(Error::UnknownName {
                 kind: "noise".to_string(),
                 name: name.to_string(),
-                known: ["shared", "per-task", "full"].map(String::from).to_vec(),
+                known: ["shared", "per-task", "full", "none"].map(String::from).to_vec(),
             }),
         }
     }
@@ -61,6 +65,7 @@ impl fmt::Display for Noise {
             Noise::Shared => "shared",
             Noise::PerTask => "per-task",
             Noise::Full => "full",
+            Noise::None => "none",
             Noise::Variances(_) => "given variances",
             Noise::Covariance(_) => "given covariance",
         })
@@ -101,6 +106,11 @@ pub trait BoundNoise: fmt::Debug + Send + Sync {
 
     /// True where psi is a whole lower triangular factor of Sigma, row-major.
     fn is_free_factor(&self) -> bool {
+        false
+    }
+
+    /// True where Sigma is zero: all noise is known in advance.
+    fn is_none(&self) -> bool {
         false
     }
 }
@@ -152,6 +162,7 @@ impl Noise {
                 }
                 Ok(Box::new(Full { n_tasks: t, params: [p] }))
             }
+            Noise::None => Ok(Box::new(Given(NoiseMatrix::Diagonal(Array1::zeros(t))))),
             Noise::Variances(v) => {
                 if v.len() != t {
                     return Err(Error::Shape {
@@ -327,6 +338,10 @@ impl BoundNoise for Given {
 
     fn matrix(&self, _psi: &[f64]) -> NoiseMatrix {
         self.0.clone()
+    }
+
+    fn is_none(&self) -> bool {
+        matches!(&self.0, NoiseMatrix::Diagonal(v) if v.iter().all(|v| *v == 0.0))
     }
 
     fn vjp(&self, _psi: &[f64], _adjoint: &TaskAdjoint, _grad: &mut [f64]) {}

@@ -1,0 +1,287 @@
+//! The likelihood of a model and its gradient, by whichever solver was chosen.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ndarray::{Array1, Array2, Axis};
+
+use super::model::Model;
+use crate::error::{Error, Result};
+use crate::gram;
+use crate::linalg;
+use crate::op::{Adjoint, MaskedKronecker, TaskAdjoint};
+use crate::solve::{
+    Congruence, DenseFactor, Factor, KroneckerFactor, SchurFactor, Solver, Spectrum,
+};
+
+/// What one eigendecomposition of the Gram matrix leaves for all values of B and Sigma.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// let (model, natural) = (gp.posterior().model(), gp.posterior().natural());
+/// let spectral = model.spectral(natural)?;
+/// assert_eq!((spectral.spectrum.len(), spectral.rotated.dim()), (5, (5, 2)));
+/// # Ok::<(), coregion::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Spectral {
+    /// The eigendecomposition.
+    pub spectrum: Arc<Spectrum>,
+    /// `U' (Y - mean)` (n, T).
+    pub rotated: Array2<f64>,
+}
+
+impl Spectral {
+    /// No rows: stands in while another is made.
+    pub(super) fn empty(n_tasks: usize) -> Self {
+        let spectrum = Spectrum {
+            values: Array1::zeros(0),
+            vectors: Array2::zeros((0, 0)),
+            clipped: 0,
+            clipped_magnitude: 0.0,
+        };
+        Spectral { spectrum: Arc::new(spectrum), rotated: Array2::zeros((0, n_tasks)) }
+    }
+}
+
+/// The covariance of all observations, factored in the eigenbasis of the Gram matrix.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// use coregion::gp::SpectralFactor;
+/// let (model, natural) = (gp.posterior().model(), gp.posterior().natural());
+/// let factor = model.factor(&model.spectral(natural)?, natural)?;
+/// assert!(matches!(factor, SpectralFactor::Complete(_)));
+/// # Ok::<(), coregion::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub enum SpectralFactor {
+    /// That of a complete table.
+    Complete(KroneckerFactor),
+    /// That of a table with gaps.
+    Gaps(SchurFactor),
+}
+
+impl SpectralFactor {
+    /// The factor of the complete table, or of the table with its gaps filled.
+    pub fn kronecker(&self) -> &KroneckerFactor {
+        match self {
+            SpectralFactor::Complete(factor) => factor,
+            SpectralFactor::Gaps(factor) => factor.filled(),
+        }
+    }
+
+    /// What it has in common with other factors.
+    pub fn as_factor(&self) -> &dyn Factor {
+        match self {
+            SpectralFactor::Complete(factor) => factor,
+            SpectralFactor::Gaps(factor) => factor,
+        }
+    }
+
+    /// Adjoint of the log-likelihood with respect to K.
+    pub fn kernel_adjoint(&self) -> Adjoint<'_> {
+        match self {
+            SpectralFactor::Complete(factor) => factor.kernel_adjoint(),
+            SpectralFactor::Gaps(factor) => factor.kernel_adjoint(),
+        }
+    }
+
+    fn boxed(self) -> Box<dyn Factor> {
+        match self {
+            SpectralFactor::Complete(factor) => Box::new(factor),
+            SpectralFactor::Gaps(factor) => Box::new(factor),
+        }
+    }
+}
+
+impl Model {
+    /// The Gram matrix (n, n).
+    fn gram(&self, natural: &[f64]) -> Array2<f64> {
+        gram::gram(self.kernel(), self.theta(natural), self.x())
+    }
+
+    /// The Gram matrix decomposed and the data rotated: about 9 n^3 + 2 n^2 T operations, at most
+    /// 4 n^2 + O(nT) doubles.
+    ///
+    /// # Errors
+    /// As [`Spectrum::of`].
+    pub fn spectral(&self, natural: &[f64]) -> Result<Spectral> {
+        self.eigendecompositions.fetch_add(1, Ordering::Relaxed);
+        let spectrum = Spectrum::of(self.gram(natural))?;
+        let residuals = self.residuals(natural);
+        let rotated = linalg::matmul(spectrum.vectors.t(), residuals.view());
+        Ok(Spectral { spectrum: Arc::new(spectrum), rotated })
+    }
+
+    /// The covariance of all observations factored on a given spectrum: O(n T^2 + T^3), or O(n T r)
+    /// for low rank plus noise over many tasks; with m gaps n m^2 + m^3 / 3 more.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let (model, natural) = (gp.posterior().model(), gp.posterior().natural());
+    /// let factor = model.factor(&model.spectral(natural)?, natural)?;
+    /// let value = factor.as_factor().log_likelihood();
+    /// assert!((value - gp.log_marginal_likelihood()).abs() < 1e-9);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Congruence::new`] and [`SchurFactor::new`].
+    pub fn factor(&self, spectral: &Spectral, natural: &[f64]) -> Result<SpectralFactor> {
+        let spectrum = Arc::clone(&spectral.spectrum);
+        if self.pattern().is_complete() {
+            return Ok(SpectralFactor::Complete(self.zero_filled(spectral, natural)?));
+        }
+        let congruence =
+            Congruence::whole(&self.task_matrix(natural), &self.noise_matrix(natural))?;
+        let pattern = Arc::clone(self.pattern());
+        let factor = SchurFactor::new(spectrum, congruence, spectral.rotated.view(), pattern)?;
+        Ok(SpectralFactor::Gaps(factor))
+    }
+
+    /// The factor of the table with every gap at its mean: what it is for complete tables, and cheap.
+    pub(super) fn zero_filled(
+        &self,
+        spectral: &Spectral,
+        natural: &[f64],
+    ) -> Result<KroneckerFactor> {
+        let congruence = Congruence::new(&self.task_matrix(natural), &self.noise_matrix(natural))?;
+        let spectrum = Arc::clone(&spectral.spectrum);
+        Ok(KroneckerFactor::new(spectrum, congruence, spectral.rotated.view()))
+    }
+
+    /// The covariance of the observed entries.
+    pub(super) fn covariance(&self, natural: &[f64]) -> MaskedKronecker {
+        let noise = self.noise_matrix(natural);
+        let task = self.task_matrix(natural).to_dense(&noise);
+        let (known, pattern) = (self.table.known.clone(), Arc::clone(self.pattern()));
+        MaskedKronecker::new(Arc::new(self.gram(natural)), task, noise, known, pattern)
+    }
+
+    /// The covariance of all observations, factored by the solver chosen.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let (model, natural) = (gp.posterior().model(), gp.posterior().natural());
+    /// let factor = model.factored(natural)?;
+    /// assert_eq!(factor.report().solver, "kronecker");
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What the solver refuses; [`Error::NotPositive`] where the covariance is not positive definite.
+    pub fn factored(&self, natural: &[f64]) -> Result<Box<dyn Factor>> {
+        match self.solver() {
+            Solver::Auto | Solver::Kronecker | Solver::Schur => {
+                Ok(self.factor(&self.spectral(natural)?, natural)?.boxed())
+            }
+            Solver::Dense => {
+                let residuals = self.residuals(natural);
+                let why = &self.choice.why;
+                Ok(Box::new(DenseFactor::new(self.covariance(natural), residuals.view(), why)?))
+            }
+            Solver::Choleskys | Solver::Cg => Err(Error::Incompatible {
+                options: "this solver".to_string(),
+                advice: "use another".to_string(),
+            }),
+        }
+    }
+
+    /// Adds the gradient of the log-likelihood with respect to the parameters of B and Sigma, from its
+    /// adjoints.
+    pub fn add_task_gradient(
+        &self,
+        task: &TaskAdjoint,
+        noise: &TaskAdjoint,
+        natural: &[f64],
+        gradient: &mut [f64],
+    ) {
+        self.task.vjp(self.phi(natural), task, &mut gradient[self.task_range()]);
+        let range = self.noise_range();
+        self.noise.vjp(self.psi(natural), noise, &mut gradient[range.clone()]);
+        let multiple = self.task_matrix(natural).noise_multiple();
+        if multiple != 0.0 {
+            let mut through_task = vec![0.0; range.len()];
+            self.noise.vjp(self.psi(natural), task, &mut through_task);
+            for (g, v) in gradient[range].iter_mut().zip(through_task) {
+                *g += multiple * v;
+            }
+        }
+    }
+
+    /// Adds the gradient of the log-likelihood with respect to the kernel parameters, from the adjoint
+    /// of K: n^3 / 2 multiply-adds or more.
+    pub fn add_kernel_gradient(&self, adjoint: &Adjoint, natural: &[f64], gradient: &mut [f64]) {
+        let part = gram::gram_vjp(self.kernel(), self.theta(natural), self.x(), adjoint);
+        for (g, v) in gradient[self.kernel_range()].iter_mut().zip(part) {
+            *g += v;
+        }
+    }
+
+    /// The log-likelihood of a factored covariance and its gradient with respect to every natural
+    /// value.
+    pub(super) fn value_and_gradient(
+        &self,
+        factor: &dyn Factor,
+        natural: &[f64],
+    ) -> Result<(f64, Vec<f64>)> {
+        let learned = self.kernel_range().len() > 0;
+        let adjoints = factor.adjoints(learned)?;
+        let mut gradient = vec![0.0; natural.len()];
+        self.add_task_gradient(&adjoints.task, &adjoints.noise, natural, &mut gradient);
+        if let Some(kernel) = &adjoints.kernel {
+            self.add_kernel_gradient(kernel, natural, &mut gradient);
+        }
+        let sums = factor.dual().sum_axis(Axis(0));
+        gradient[self.mean_range()].copy_from_slice(sums.as_slice().unwrap_or_default());
+        Ok((factor.log_likelihood(), gradient))
+    }
+
+    /// Log marginal likelihood (natural log, total) and its gradient with respect to every natural
+    /// value, the mean included.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let (model, mut natural) = (gp.posterior().model(), gp.posterior().natural().to_vec());
+    /// let (value, gradient) = model.log_likelihood(&natural)?;
+    /// natural[0] += 1e-5;
+    /// let slope = (model.log_likelihood_value(&natural)? - value) / 1e-5;
+    /// assert!((slope - gradient[0]).abs() < 1e-3);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Model::factored`].
+    pub fn log_likelihood(&self, natural: &[f64]) -> Result<(f64, Vec<f64>)> {
+        self.value_and_gradient(self.factored(natural)?.as_ref(), natural)
+    }
+
+    /// Log marginal likelihood alone.
+    ///
+    /// # Errors
+    /// As [`Model::log_likelihood`].
+    pub fn log_likelihood_value(&self, natural: &[f64]) -> Result<f64> {
+        Ok(self.factored(natural)?.log_likelihood())
+    }
+}

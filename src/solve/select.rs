@@ -1,0 +1,330 @@
+//! Which solver when: every rule in one place.
+//!
+//! | solver | serves | exact | multiply-adds of likelihood and gradient | doubles |
+//! |---|---|---|---|---|
+//! | `kronecker` | complete tables | yes | 8 n^3 once, then n T^2 a step | 5 n^2 + 10 n T |
+//! | `choleskys` | complete tables, T up to 64 | yes | T n^3 | (T + 3) n^2 |
+//! | `schur` | one noise covariance at every row | yes | kronecker + n m^2 + T m n (m + n) | + T m n + 2 m^2 |
+//! | `dense` | everything | yes | N^3 | 3 N^2 + 2 n^2 |
+//! | `cg` | everything | to a tolerance | products of n^2 T | 2 n^2 + (r + 200) N |
+//!
+//! n rows, T tasks, N observed entries, m gaps, r the rank of the preconditioner. Left to itself the
+//! selection takes the first that serves in the order: `choleskys` for the single evaluation of few
+//! tasks and `kronecker` otherwise; `schur` for at most n gaps where it is cheaper than `dense`;
+//! `dense` up to 12,000 observed entries; `cg`. What does not fit into memory is passed over, and where
+//! nothing is left the error says so.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// Observed entries up to which the dense solver is chosen by itself.
+const DENSE_UP_TO: usize = 12_000;
+/// Tasks up to which one Cholesky factor for each is kept.
+const CHOLESKYS_UP_TO: usize = 64;
+/// An eigendecomposition with all its products takes as long as this many n^3 / 3 of a Cholesky
+/// factorisation (measured with both backends at n = 500 to 2000: 13 to 24).
+const EIGENDECOMPOSITION: f64 = 20.0;
+/// Rank that the preconditioner of `cg` is given.
+pub(crate) const PRECONDITIONER_RANK: usize = 500;
+
+/// How the covariance of the data is factored.
+///
+/// ```
+/// use coregion::prelude::*;
+/// assert_eq!("schur".parse::<Solver>()?, Solver::Schur);
+/// assert_eq!(Solver::Dense.to_string(), "dense");
+/// assert!(matches!("sparse".parse::<Solver>(), Err(Error::UnknownName { .. })));
+/// # Ok::<(), coregion::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Solver {
+    /// The cheapest exact solver that serves, and `cg` where none does.
+    #[default]
+    Auto,
+    /// The Kronecker eigendecomposition: exact, for complete tables.
+    Kronecker,
+    /// One Cholesky factor for each direction between tasks: exact, for complete tables of few tasks.
+    Choleskys,
+    /// The Kronecker eigendecomposition and a Schur complement on the gaps: exact, for tables with few
+    /// gaps.
+    Schur,
+    /// The Cholesky factor of the covariance of all observed entries: exact.
+    Dense,
+    /// Preconditioned conjugate gradients and a stochastic log-determinant: approximate, to tolerances
+    /// that the report names.
+    Cg,
+}
+
+const NAMES: [(Solver, &str); 6] = [
+    (Solver::Auto, "auto"),
+    (Solver::Kronecker, "kronecker"),
+    (Solver::Choleskys, "choleskys"),
+    (Solver::Schur, "schur"),
+    (Solver::Dense, "dense"),
+    (Solver::Cg, "cg"),
+];
+
+impl FromStr for Solver {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let found = NAMES.iter().find(|(_, known)| *known == name);
+        found.map(|(solver, _)| *solver).ok_or_else(|| Error::UnknownName {
+            kind: "solver".to_string(),
+            name: name.to_string(),
+            known: NAMES.iter().map(|(_, known)| (*known).to_string()).collect(),
+        })
+    }
+}
+
+impl fmt::Display for Solver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = NAMES.iter().find(|(solver, _)| solver == self);
+        f.write_str(name.map_or("auto", |(_, name)| name))
+    }
+}
+
+/// What there is to be solved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Problem {
+    pub(crate) n_rows: usize,
+    pub(crate) n_tasks: usize,
+    pub(crate) n_observed: usize,
+    /// Whether noise variances of single observations are known.
+    pub(crate) known_noise: bool,
+    /// Whether Sigma has no variance of its own.
+    pub(crate) no_noise: bool,
+    /// Whether B is kept as a factor, and no T x T matrix is wanted.
+    pub(crate) factored: bool,
+    /// Whether parameters are learned, so that many evaluations follow.
+    pub(crate) learning: bool,
+}
+
+/// The solver that was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) solver: Solver,
+    pub(crate) why: String,
+}
+
+/// One solver before a problem: why it cannot serve, or what it costs.
+struct Candidate {
+    solver: Solver,
+    refusal: Option<String>,
+    /// Whether it is taken where the user left the choice.
+    preferred: bool,
+    why: String,
+    doubles: f64,
+}
+
+impl Problem {
+    fn n_missing(&self) -> usize {
+        self.n_rows * self.n_tasks - self.n_observed
+    }
+
+    /// Why the eigenbasis of K does not serve.
+    fn not_spectral(&self) -> Option<String> {
+        if self.known_noise {
+            return Some("it needs the same noise at every row".to_string());
+        }
+        self.no_noise.then(|| "it needs noise".to_string())
+    }
+
+    fn not_complete(&self) -> Option<String> {
+        let m = self.n_missing();
+        let gaps = (m > 0).then(|| format!("it needs a complete table, and {m} entries are missing"));
+        gaps.or_else(|| self.not_spectral())
+    }
+
+    /// Multiply-adds of likelihood and gradient by the Schur complement, and densely.
+    fn costs(&self) -> (f64, f64) {
+        let (n, t) = (self.n_rows as f64, self.n_tasks as f64);
+        let (m, observed) = (self.n_missing() as f64, self.n_observed as f64);
+        let spectral = EIGENDECOMPOSITION * n.powi(3) / 3.0 + 2.0 * n.powi(3);
+        let gaps = n * m * m + m.powi(3) / 3.0 + t * m * n * (m + n) / 2.0 + t * t * m * n;
+        (spectral + gaps, observed.powi(3))
+    }
+
+    fn candidates(&self) -> [Candidate; 5] {
+        let (n, t) = (self.n_rows as f64, self.n_tasks as f64);
+        let (m, observed) = (self.n_missing() as f64, self.n_observed as f64);
+        let (schur, dense) = self.costs();
+        let table = format!(
+            "{} of {} entries missing",
+            self.n_missing(),
+            self.n_rows.saturating_mul(self.n_tasks)
+        );
+        let what = if self.known_noise { "noise known for single observations" } else { &table };
+        let many = self.n_tasks > CHOLESKYS_UP_TO || self.factored;
+        let few_tasks = many.then(|| format!("it needs at most {CHOLESKYS_UP_TO} tasks"));
+        [
+            Candidate {
+                solver: Solver::Choleskys,
+                refusal: self.not_complete().or(few_tasks),
+                preferred: !self.learning && t < EIGENDECOMPOSITION / 3.0,
+                why: "complete table, few tasks, nothing to learn: one Cholesky factor for each \
+                      direction between tasks is cheaper than an eigendecomposition"
+                    .to_string(),
+                doubles: (t + 3.0) * n * n,
+            },
+            Candidate {
+                solver: Solver::Kronecker,
+                refusal: self.not_complete(),
+                preferred: true,
+                why: "complete table, one separable term: one eigendecomposition of the Gram matrix \
+                      serves every task"
+                    .to_string(),
+                doubles: 5.0 * n * n + 10.0 * n * t,
+            },
+            Candidate {
+                solver: Solver::Schur,
+                refusal: self.not_spectral(),
+                preferred: m <= n && schur <= dense,
+                why: format!(
+                    "{table}, one separable term: the Kronecker eigendecomposition and a Schur \
+                     complement on what is missing"
+                ),
+                doubles: 5.0 * n * n + 10.0 * n * t + t * m * n + 3.0 * m * m,
+            },
+            Candidate {
+                solver: Solver::Dense,
+                refusal: None,
+                preferred: self.n_observed <= DENSE_UP_TO,
+                why: format!("{what}: the covariance of {} observations", self.n_observed),
+                doubles: 3.0 * observed * observed + 2.0 * n * n,
+            },
+            Candidate {
+                solver: Solver::Cg,
+                refusal: None,
+                preferred: true,
+                why: format!(
+                    "{what}, {} observations: too many for a dense factorisation",
+                    self.n_observed
+                ),
+                doubles: 2.0 * n * n + (PRECONDITIONER_RANK as f64 + 200.0) * observed,
+            },
+        ]
+    }
+
+    /// True where steps over B and Sigma at one spectrum are worth their price.
+    ///
+    /// Alternating learning was measured to take about 10 eigendecompositions and 15 inner steps for
+    /// each, joint learning about 45 evaluations of everything.
+    pub(crate) fn alternating_is_cheaper(&self) -> bool {
+        let (n, t, m) = (self.n_rows as f64, self.n_tasks as f64, self.n_missing() as f64);
+        let spectral = EIGENDECOMPOSITION * n.powi(3) / 3.0 + 2.0 * n.powi(3);
+        let gradient = t * m * n * n / 2.0;
+        let inner = n * t * t + n * m * m + m.powi(3) / 3.0 + t * m * m * n / 2.0 + t * t * m * n;
+        10.0 * (spectral + gradient + 15.0 * inner) <= 45.0 * (spectral + gradient + inner)
+    }
+}
+
+/// Chooses a solver; `memory` bounds it in bytes.
+///
+/// # Errors
+/// [`Error::Incompatible`] where the one asked for cannot serve, naming those that can;
+/// [`Error::Memory`] where what it needs is beyond memory, or where nothing fits.
+pub(crate) fn select(request: Solver, problem: &Problem, memory: usize) -> Result<Choice> {
+    let candidates = problem.candidates();
+    let bytes = |c: &Candidate| 8.0 * c.doubles;
+    let fits = |c: &Candidate| bytes(c) <= memory as f64;
+    let too_large = |c: &Candidate, advice: String| Error::Memory {
+        what: format!("the solver {}", c.solver),
+        needed: bytes(c) as usize,
+        budget: memory,
+        advice,
+    };
+    let serving: Vec<&Candidate> = candidates.iter().filter(|c| c.refusal.is_none()).collect();
+    let names = |list: &[&Candidate]| -> String {
+        list.iter().map(|c| c.solver.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    if request == Solver::Auto {
+        let chosen = serving.iter().find(|c| c.preferred && fits(c));
+        let smallest = serving.iter().min_by(|a, b| a.doubles.total_cmp(&b.doubles));
+        return match (chosen, smallest) {
+            (Some(c), _) => Ok(Choice { solver: c.solver, why: c.why.clone() }),
+            (None, Some(c)) => Err(too_large(
+                c,
+                "no solver serves within it: raise `solver_memory`, or fit fewer rows".to_string(),
+            )),
+            (None, None) => Err(Error::Incompatible {
+                options: "this data and any solver".to_string(),
+                advice: "leave the solver to `auto`".to_string(),
+            }),
+        };
+    }
+    let Some(candidate) = candidates.iter().find(|c| c.solver == request) else {
+        return select(Solver::Auto, problem, memory);
+    };
+    if let Some(reason) = &candidate.refusal {
+        return Err(Error::Incompatible {
+            options: format!("solver '{request}' and this data ({reason})"),
+            advice: format!("use one of: auto, {}", names(&serving)),
+        });
+    }
+    if !fits(candidate) {
+        let others: Vec<&Candidate> = serving.into_iter().filter(|c| fits(c)).collect();
+        let advice = if others.is_empty() {
+            "raise `solver_memory`, or fit fewer rows".to_string()
+        } else {
+            format!("raise `solver_memory`, or use one of: {}", names(&others))
+        };
+        return Err(too_large(candidate, advice));
+    }
+    Ok(Choice { solver: request, why: format!("asked for ({})", candidate.why) })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const MEMORY: usize = 8 << 30;
+
+    fn problem(n_rows: usize, n_tasks: usize, n_missing: usize) -> Problem {
+        Problem {
+            n_rows,
+            n_tasks,
+            n_observed: n_rows * n_tasks - n_missing,
+            known_noise: false,
+            no_noise: false,
+            factored: false,
+            learning: true,
+        }
+    }
+
+    fn chosen(p: Problem) -> Solver {
+        select(Solver::Auto, &p, MEMORY).unwrap().solver
+    }
+
+    #[test]
+    fn the_structure_chooses() {
+        assert_eq!(chosen(problem(1000, 10, 0)), Solver::Kronecker);
+        assert_eq!(chosen(problem(1000, 10, 500)), Solver::Schur);
+        assert_eq!(chosen(problem(1000, 10, 1001)), Solver::Dense);
+        assert_eq!(chosen(problem(1000, 2, 900)), Solver::Dense); // cheaper
+        assert_eq!(chosen(problem(5000, 20, 30_000)), Solver::Cg);
+        assert_eq!(chosen(Problem { known_noise: true, ..problem(100, 3, 0) }), Solver::Dense);
+        assert_eq!(chosen(Problem { learning: false, ..problem(1000, 3, 0) }), Solver::Choleskys);
+        assert_eq!(chosen(Problem { learning: false, ..problem(1000, 10, 0) }), Solver::Kronecker);
+    }
+
+    #[test]
+    fn a_solver_that_cannot_serve_names_those_that_can() {
+        let error = select(Solver::Kronecker, &problem(10, 3, 2), MEMORY).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("2 entries are missing"), "{text}");
+        assert!(text.contains("auto, schur, dense, cg"), "{text}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_advice() {
+        let p = problem(1_000_000, 3, 0);
+        assert!(matches!(select(Solver::Auto, &p, MEMORY), Err(Error::Memory { .. })));
+        let p = problem(5000, 20, 30_000);
+        let text = select(Solver::Dense, &p, MEMORY).unwrap_err().to_string();
+        assert!(text.contains("use one of: cg"), "{text}");
+    }
+}
