@@ -246,11 +246,13 @@ fn data_warnings(data: &Dataset) -> Vec<Warning> {
     if data.n_rows() < 2 {
         return Vec::new();
     }
+    // One value alone is not a constant.
     let constant = |table: ndarray::ArrayView2<f64>, names: &[String]| -> Vec<String> {
         table
             .axis_iter(Axis(1))
             .zip(names)
-            .filter(|(column, _)| ColumnStatistics::of(column.view()).constant)
+            .map(|(column, name)| (ColumnStatistics::of_observed(column), name))
+            .filter(|((s, count), _)| s.constant && *count > 1)
             .map(|(_, name)| name.clone())
             .collect()
     };
@@ -284,7 +286,8 @@ fn parameter_warnings(
     }
     let n_tasks = model.n_tasks();
     // Where every task is constant B is what rounding left of it, and has no rank.
-    let varies = data.y().columns().into_iter().any(|c| !ColumnStatistics::of(c).constant);
+    let varies =
+        data.y().columns().into_iter().any(|c| !ColumnStatistics::of_observed(c).0.constant);
     if varies && n_tasks > 1 && n_tasks <= RANK_UP_TO {
         let b = model.task_matrix(natural).to_dense(&noise);
         let standardised =

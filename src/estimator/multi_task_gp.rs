@@ -402,8 +402,9 @@ impl MultiTaskGp {
         fit::fit(self, data)
     }
 
-    /// Fits each task alone, with the same kernel, mean and settings: what the tasks gain from each
-    /// other is the difference. Holds and ties of kernel parameters are kept, others dropped.
+    /// Fits each task alone, at the rows at which it was observed, with the same kernel, mean and
+    /// settings: what the tasks gain from each other is the difference. Holds and ties of kernel
+    /// parameters are kept, others dropped.
     ///
     /// ```
     /// # use coregion::prelude::*;
@@ -418,7 +419,7 @@ impl MultiTaskGp {
     /// ```
     ///
     /// # Errors
-    /// As [`MultiTaskGp::fit`].
+    /// As [`MultiTaskGp::fit`]; [`Error::Layout`] naming a task without observations.
     pub fn fit_single_tasks(&self, data: &Dataset) -> Result<SingleTaskGps> {
         SingleTaskGps::fit(self, data)
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ndarray::{Array1, Array2, Axis};
 
 use super::Mean;
-use crate::data::{ColumnStatistics, Dataset, pooled_scale};
+use crate::data::{ColumnStatistics, Dataset, task_scales};
 use crate::error::Result;
 use crate::gram;
 use crate::kernel::BoundKernel;
@@ -123,7 +123,7 @@ impl Model {
     /// Binds a term, a noise and a mean to a data set.
     ///
     /// # Errors
-    /// What any of them refuses.
+    /// What any of them refuses; [`crate::Error::Layout`] for data with gaps or noise variances.
     pub fn new(
         data: &Dataset,
         term: &Separable,
@@ -131,6 +131,8 @@ impl Model {
         mean: &Mean,
         scaling: Scaling,
     ) -> Result<Self> {
+        // The one place where Gaussian processes refuse gaps and known noise variances.
+        data.require_complete("leave the rows with gaps and the noise variances out")?;
         let statistics: Vec<ColumnStatistics> = data
             .x()
             .axis_iter(Axis(1))
@@ -139,7 +141,8 @@ impl Model {
                 if scaling.x { own } else { ColumnStatistics { scale: 1.0, ..own } }
             })
             .collect();
-        let (std, pooled) = output_scales(data, scaling.y);
+        let (std, pooled) =
+            if scaling.y { task_scales(data.y()) } else { (Array1::ones(data.n_tasks()), 1.0) };
         let bound = term.bind(data.x(), &statistics, std, pooled)?;
         let noise = noise.bind(&bound.scales)?;
         let mut layout = Layout::default();
@@ -431,26 +434,4 @@ impl Model {
     pub fn solve_report(&self, factor: &KroneckerFactor) -> crate::solve::SolveReport {
         factor.report()
     }
-}
-
-/// The scale of each task and the pooled one. A constant task gets the pooled scale of the others
-/// or, where all are constant, the size of its value, or 1.
-fn output_scales(data: &Dataset, scaled: bool) -> (Array1<f64>, f64) {
-    if !scaled {
-        return (Array1::ones(data.n_tasks()), 1.0);
-    }
-    let columns: Vec<ColumnStatistics> =
-        data.y().axis_iter(Axis(1)).map(ColumnStatistics::of).collect();
-    let all_constant = columns.iter().all(|c| c.constant);
-    let pooled = if all_constant {
-        let largest = columns.iter().fold(0.0f64, |m, c| m.max(c.mean.abs()));
-        if largest > 0.0 { largest.clamp(1e-100, 1e100) } else { 1.0 }
-    } else {
-        pooled_scale(columns.iter().copied())
-    };
-    // What rounding leaves of a constant task is not signal beside tasks of a small scale.
-    let constant = columns.iter().filter(|c| c.constant);
-    let rounding = constant.fold(0.0f64, |m, c| m.max(f64::EPSILON * c.mean.abs()));
-    let pooled = pooled.max(rounding.min(1e100));
-    (columns.iter().map(|c| if c.constant { pooled } else { c.scale }).collect(), pooled)
 }
