@@ -90,20 +90,34 @@ pub(super) fn check_noise_variances(
     let mut out = Array2::from_elem(y.raw_dim(), f64::NAN);
     for ((row, column), _) in y.indexed_iter().filter(|(_, v)| !v.is_nan()) {
         let value = table[[row, column]];
-        if !value.is_finite() {
-            let argument = "noise_variances".to_string();
-            return Err(Error::NotFinite { argument, row, column, value });
-        }
-        if value < 0.0 {
-            return Err(Error::InvalidValue {
-                argument: format!("noise_variances, row {row}, column {column}"),
-                found: value.to_string(),
-                expected: "zero or more".to_string(),
-            });
-        }
+        check_noise_variance(value, row, column, || format!("row {row}, column {column}"))?;
         out[[row, column]] = value;
     }
     Ok(out)
+}
+
+/// Checks the variance of one observation's noise; `place` says where it stood in words.
+///
+/// # Errors
+/// [`Error::NotFinite`] or [`Error::InvalidValue`].
+pub(super) fn check_noise_variance(
+    value: f64,
+    row: usize,
+    column: usize,
+    place: impl Fn() -> String,
+) -> Result<()> {
+    if !value.is_finite() {
+        let argument = "noise_variances".to_string();
+        return Err(Error::NotFinite { argument, row, column, value });
+    }
+    if value >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::InvalidValue {
+        argument: format!("noise_variances, {}", place()),
+        found: value.to_string(),
+        expected: "zero or more".to_string(),
+    })
 }
 
 pub(super) fn shape(argument: &str, table: &ArrayView2<f64>, expected: &str) -> Error {

@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use super::Dataset;
-use super::checks::{check_count, check_noise_variances};
+use super::checks::{check_count, check_noise_variance, check_noise_variances};
 use crate::error::{Error, Result};
 
 impl Dataset {
@@ -58,17 +58,7 @@ impl Dataset {
         check_count("noise_variances", values.len(), entries.len(), "observation")?;
         let mut table = Array2::from_elem(self.y.raw_dim(), f64::NAN);
         for (i, (&at, &value)) in entries.iter().zip(values).enumerate() {
-            if !value.is_finite() {
-                let argument = "noise_variances".to_string();
-                return Err(Error::NotFinite { argument, row: i, column: 0, value });
-            }
-            if value < 0.0 {
-                return Err(Error::InvalidValue {
-                    argument: format!("noise_variances, row {i}"),
-                    found: value.to_string(),
-                    expected: "zero or more".to_string(),
-                });
-            }
+            check_noise_variance(value, i, 0, || format!("row {i}"))?;
             table[at] = value;
         }
         self.noise_variances = Some(table);
