@@ -141,3 +141,10 @@ pub enum Error {
         evaluations: usize,
     },
 }
+
+impl Error {
+    /// True where values were such that a computation failed: other values may do.
+    pub(crate) fn is_numerical(&self) -> bool {
+        matches!(self, Error::Numerical { .. } | Error::NotPositive { .. })
+    }
+}

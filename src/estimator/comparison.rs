@@ -210,13 +210,14 @@ impl Comparison {
 /// ```
 ///
 /// # Errors
-/// [`Error::InvalidValue`] without models; where none can be fitted, the error of the first; a
-/// cancellation.
+/// [`Error::Layout`] for data with gaps or noise variances; [`Error::InvalidValue`] without models; where
+/// none can be fitted, the error of the first; a cancellation.
 pub fn compare<N: Into<String>, S: Into<Settings>>(
     data: &Dataset,
     by: &LeaveOut,
     models: impl IntoIterator<Item = (N, S)>,
 ) -> Result<Comparison> {
+    data.require_complete("compare log marginal likelihoods of Gaussian processes")?;
     let mut compared: Vec<ComparedModel> = Vec::new();
     let mut failures: Vec<(String, Error)> = Vec::new();
     let mut best: Option<(f64, Fitted)> = None;

@@ -33,16 +33,16 @@ impl FittedMultiTaskGp {
         let errors = self.task_correlation_std_error();
         let upper = if errors.is_some() { " (standard errors above the diagonal)" } else { "" };
         writeln!(f, "task correlations{upper}, noise standard deviations")?;
-        let width = self.task_names.iter().map(String::len).max().unwrap_or(0).max(7);
+        let width = self.data.task_names().iter().map(String::len).max().unwrap_or(0).max(7);
         let column = width.min(12);
         write!(f, "  {:width$}", "")?;
-        for name in &self.task_names {
+        for name in self.data.task_names() {
             write!(f, " {:>column$.column$}", name)?;
         }
         writeln!(f, " {:>10}", "noise std")?;
-        for (i, name) in self.task_names.iter().enumerate() {
+        for (i, name) in self.data.task_names().iter().enumerate() {
             write!(f, "  {name:width$}")?;
-            for j in 0..self.task_names.len() {
+            for j in 0..self.data.task_names().len() {
                 match errors {
                     Some(e) if j > i => write!(f, " {:>column$}", format!("±{:.2}", e[[i, j]]))?,
                     None if j > i => write!(f, " {:column$}", "")?,

@@ -1,28 +1,20 @@
 //! From a data set to a fitted model.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use ndarray::Axis;
-use rand::{Rng, SeedableRng};
-use rand_distr::StandardNormal;
-use rand_xoshiro::Xoshiro256PlusPlus;
 use rayon::prelude::*;
 
 use super::fitted::FittedMultiTaskGp;
+use super::learning::{Learned, NOTHING, Strategy, learn};
 use super::multi_task_gp::{MultiTaskGp, Optimizer};
 use super::report::{FitReport, RestartSummary, Warning};
 use super::structure::Structure;
 use crate::data::{ColumnStatistics, Dataset};
 use crate::error::{Error, Result};
-use crate::gp::{
-    AlternatingBlocks, JointObjective, Model, Posterior, correlation_standard_errors,
-    identifiability,
-};
-use crate::learn::{
-    LbfgsSettings, Outcome, Progress, ScoringSettings, Stop, TracePoint, alternate, minimise,
-};
+use crate::gp::{Model, Posterior, correlation_standard_errors, identifiability};
+use crate::learn::{Stop, TracePoint};
 use crate::linalg;
 use crate::matrix_kernel::Separable;
 use crate::op::correlation;
@@ -32,14 +24,6 @@ use crate::task::{NOISE_FLOOR, Noise};
 const RANK_UP_TO: usize = 500;
 /// Below this share of the information signal and noise count as not told apart.
 const IDENTIFIED_FROM: f64 = 1e-3;
-
-/// Where one start ended.
-struct Learned {
-    natural: Vec<f64>,
-    log_posterior: f64,
-    gradient_norm: f64,
-    outcome: Outcome,
-}
 
 pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiTaskGp> {
     let clock = Instant::now();
@@ -61,26 +45,28 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         scaling: settings.scaling,
         fixed: settings.fixed.clone(),
         ties: settings.ties.clone(),
+        solver: settings.solver,
+        solver_memory: settings.solver_memory,
     };
     let model = structure.bind(data)?;
     let initial = model.layout().initial();
     let one_row = data.n_rows() == 1;
-    let (optimizer, mut starts) = match effective(settings.optimizer, &model) {
+    let (strategy, mut starts) = match settings.optimizer {
         Optimizer::None => {
             model.layout().require_given()?;
-            ("none", Vec::new())
+            (NOTHING, Vec::new())
         }
-        _ if one_row || model.layout().n_free() == 0 => ("none", Vec::new()),
-        chosen => {
-            let joint = chosen == Optimizer::Joint;
+        _ if one_row || model.layout().n_free() == 0 => (NOTHING, Vec::new()),
+        asked => {
+            let strategy = Strategy::of(asked, &model)?;
             let results: Vec<Result<Learned>> = (0..=settings.n_restarts)
                 .into_par_iter()
-                .map(|restart| learn(settings, &model, &initial, restart, joint))
+                .map(|restart| learn(settings, &model, &initial, restart, strategy))
                 .collect();
-            (if joint { "joint" } else { "alternating" }, usable(results)?)
+            (strategy, usable(results)?)
         }
     };
-    let summaries: Vec<RestartSummary> = starts.iter().map(summary).collect();
+    let summaries: Vec<RestartSummary> = starts.iter().map(Learned::summary).collect();
     let best = (0..starts.len())
         .reduce(|a, b| if starts[b].log_posterior > starts[a].log_posterior { b } else { a });
     let best = best.map(|i| starts.swap_remove(i));
@@ -107,7 +93,8 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         best.as_ref().and_then(|_| correlation_standard_errors(&model, factor?, &natural));
     let count = -(model.n_observations() as f64);
     let report = FitReport {
-        optimizer,
+        optimizer: strategy.name,
+        strategy: strategy.why.into(),
         converged,
         gradient_norm,
         stop,
@@ -141,116 +128,17 @@ fn usable(results: Vec<Result<Learned>>) -> Result<Vec<Learned>> {
     Ok(out)
 }
 
-fn effective(optimizer: Optimizer, model: &Model) -> Optimizer {
-    match optimizer {
-        Optimizer::Auto if model.kernel_block().is_some() => Optimizer::Alternating,
-        Optimizer::Auto => Optimizer::Joint,
-        other => other,
-    }
-}
-
-fn summary(l: &Learned) -> RestartSummary {
-    RestartSummary {
-        log_posterior: l.log_posterior,
-        stop: l.outcome.stop,
-        iterations: l.outcome.iterations,
-        evaluations: l.outcome.evaluations,
-    }
-}
-
-/// One start: the first at the values specified, the others with free kernel values moved by
-/// standard normal draws.
-fn learn(
-    settings: &MultiTaskGp,
-    model: &Model,
-    initial: &[f64],
-    restart: usize,
-    joint: bool,
-) -> Result<Learned> {
-    let mut initial = initial.to_vec();
-    if restart > 0 {
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(settings.seed);
-        (0..restart).for_each(|_| rng.jump());
-        let mut free = model.layout().pack(&initial);
-        let kernel = model.kernel_block().unwrap_or(free.len());
-        free[..kernel].iter_mut().for_each(|u| *u += rng.sample::<f64, _>(StandardNormal));
-        model.layout().unpack_into(&free, &mut initial);
-    }
-    let (start, spectral) = model.start(&initial)?;
-    let mut evaluations = 0;
-    let report = |log_posterior: f64| {
-        evaluations += 1;
-        let Some(observer) = &settings.observer else { return Ok(()) };
-        let progress = Progress {
-            restart,
-            evaluations,
-            eigendecompositions: model.eigendecompositions(),
-            log_posterior,
-        };
-        match observer.progress(&progress) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Error::Cancelled { evaluations }),
-        }
-    };
-    let outer_settings = LbfgsSettings {
-        gradient_tolerance: settings.gradient_tolerance,
-        max_iterations: settings.max_iterations,
-        // At an optimum on the boundary what the inner problem leaves is of the order of its gradient.
-        value_noise: if joint { 0.0 } else { inner_tolerance(settings, model) },
-        ..LbfgsSettings::default()
-    };
-    let free = model.layout().pack(&start);
-    let count = -(model.n_observations() as f64);
-    let (outcome, free, gradient_norm) = if joint {
-        drop(spectral);
-        let mut objective = JointObjective::new(model, start.clone(), report);
-        let outcome = minimise(&mut objective, &free, &outer_settings)?;
-        let (free, gradient_norm) = (outcome.point.clone(), outcome.gradient_norm());
-        (outcome, free, gradient_norm)
-    } else {
-        let mut blocks = AlternatingBlocks::new(model, start.clone(), spectral, report)?;
-        let n_outer = blocks.n_outer();
-        let inner_settings = ScoringSettings {
-            gradient_tolerance: inner_tolerance(settings, model),
-            ..ScoringSettings::default()
-        };
-        let (outer, inner) = free.split_at(n_outer);
-        let (outcome, inner) =
-            alternate(&mut blocks, outer, inner, &outer_settings, &inner_settings)?;
-        let gradient_norm = outcome.gradient_norm().max(inner.gradient_norm);
-        let free = outcome.point.iter().copied().chain(inner.point).collect();
-        (outcome, free, gradient_norm)
-    };
-    // The outer optimum is half of the story: B and Sigma must have reached theirs.
-    let mut outcome = outcome;
-    outcome.stop = match outcome.stop {
-        Stop::Converged | Stop::NothingFree if gradient_norm > settings.gradient_tolerance => {
-            Stop::Stalled
-        }
-        Stop::NothingFree => Stop::Converged,
-        other => other,
-    };
-    let mut natural = start;
-    model.layout().unpack_into(&free, &mut natural);
-    Ok(Learned { natural, log_posterior: outcome.value * count, gradient_norm, outcome })
-}
-
-/// The tolerance of inner problems. A parameter of one task moves the density of that task's rows
-/// alone: its gradient per observation of all tasks shrinks with their number.
-fn inner_tolerance(settings: &MultiTaskGp, model: &Model) -> f64 {
-    const TASKS: f64 = 64.0;
-    0.1 * settings.gradient_tolerance * (TASKS / model.n_tasks() as f64).min(1.0)
-}
-
 fn data_warnings(data: &Dataset) -> Vec<Warning> {
     if data.n_rows() < 2 {
         return Vec::new();
     }
+    // One value alone is not a constant.
     let constant = |table: ndarray::ArrayView2<f64>, names: &[String]| -> Vec<String> {
         table
             .axis_iter(Axis(1))
             .zip(names)
-            .filter(|(column, _)| ColumnStatistics::of(column.view()).constant)
+            .map(|(column, name)| (ColumnStatistics::of_observed(column), name))
+            .filter(|((s, count), _)| s.constant && *count > 1)
             .map(|(_, name)| name.clone())
             .collect()
     };
@@ -284,7 +172,8 @@ fn parameter_warnings(
     }
     let n_tasks = model.n_tasks();
     // Where every task is constant B is what rounding left of it, and has no rank.
-    let varies = data.y().columns().into_iter().any(|c| !ColumnStatistics::of(c).constant);
+    let varies =
+        data.y().columns().into_iter().any(|c| !ColumnStatistics::of_observed(c).0.constant);
     if varies && n_tasks > 1 && n_tasks <= RANK_UP_TO {
         let b = model.task_matrix(natural).to_dense(&noise);
         let standardised =

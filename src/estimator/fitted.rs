@@ -1,6 +1,7 @@
 //! The fitted multi-task Gaussian process.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ndarray::{Array2, Array3, Array4, ArrayD, ArrayView2};
 
@@ -34,8 +35,7 @@ use crate::task::{Noise, Task};
 #[derive(Debug, Clone)]
 pub struct FittedMultiTaskGp {
     pub(super) term: Separable,
-    pub(super) task_names: Vec<String>,
-    pub(super) feature_names: Vec<String>,
+    pub(super) data: Arc<Dataset>,
     pub(super) posterior: Posterior,
     standard_errors: Option<Array2<f64>>,
     pub(super) report: FitReport,
@@ -58,8 +58,7 @@ impl FittedMultiTaskGp {
         };
         FittedMultiTaskGp {
             term,
-            task_names: data.task_names().to_vec(),
-            feature_names: data.feature_names().to_vec(),
+            data: Arc::new(data.clone()),
             posterior,
             standard_errors,
             report,
@@ -429,13 +428,18 @@ impl FittedMultiTaskGp {
         &self.report
     }
 
+    /// The data it was fitted to.
+    pub fn data(&self) -> &Dataset {
+        &self.data
+    }
+
     /// Names of the tasks.
     pub fn task_names(&self) -> &[String] {
-        &self.task_names
+        self.data.task_names()
     }
 
     /// Names of the columns of x.
     pub fn feature_names(&self) -> &[String] {
-        &self.feature_names
+        self.data.feature_names()
     }
 }

@@ -294,7 +294,8 @@ impl MultiTaskKernelRidge {
     /// Fits a data set.
     ///
     /// # Errors
-    /// [`crate::Error::MissingValue`] where a value of the kernel or of B is not given;
+    /// [`crate::Error::Layout`] for data with gaps or noise variances (a Gaussian process with given noise
+    /// has the same mean); [`crate::Error::MissingValue`] where a value of the kernel or of B is not given;
     /// [`crate::Error::InvalidValue`] or [`crate::Error::Shape`] for penalties, weights and labels that
     /// do not fit; [`crate::Error::Incompatible`] for intercepts of tasks that the criterion leaves out
     /// at every row, and for penalties both given and chosen for each task;

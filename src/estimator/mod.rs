@@ -7,6 +7,7 @@ mod fit_kernel_ridge;
 mod fitted;
 mod fitted_kernel_ridge;
 mod kernel_ridge;
+mod learning;
 mod multi_task_gp;
 mod report;
 mod single_task;

@@ -106,6 +106,7 @@ pub struct MultiTaskGp {
     pub(super) gradient_tolerance: f64,
     pub(super) seed: u64,
     pub(super) memory_budget: usize,
+    pub(super) solver_memory: usize,
     pub(super) observer: Option<Arc<dyn Observer>>,
 }
 
@@ -139,6 +140,7 @@ impl MultiTaskGp {
             gradient_tolerance: 1e-5,
             seed: 0,
             memory_budget: 1 << 30,
+            solver_memory: 8 << 30,
             observer: None,
         }
     }
@@ -232,7 +234,20 @@ impl MultiTaskGp {
         self
     }
 
-    /// How the covariance of the data is factored.
+    /// How the covariance of the data is factored; the report names the solver, and why.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, f64::NAN]];
+    /// # let data = Dataset::new(x.view(), y.view())?; // one entry is missing
+    /// let fit = |solver| MultiTaskGp::new(Rbf::ard()).solver(solver).fit(&data);
+    /// assert_eq!(fit(Solver::Schur)?.report().solve.solver, "schur");
+    /// let error = fit(Solver::Kronecker).unwrap_err();
+    /// assert!(error.to_string().contains("use one of: auto, schur, dense, cg"));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
     pub fn solver(mut self, solver: Solver) -> Self {
         self.solver = solver;
         self
@@ -341,6 +356,23 @@ impl MultiTaskGp {
         self
     }
 
+    /// Bytes that the solver may take; 8 GiB unless told. What no solver serves within them is refused.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let error = MultiTaskGp::new(Rbf::ard()).solver_memory(100).fit(&data).unwrap_err();
+    /// assert!(matches!(error, Error::Memory { .. }));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn solver_memory(mut self, bytes: usize) -> Self {
+        self.solver_memory = bytes;
+        self
+    }
+
     /// Is told of every evaluation and may cancel the fit.
     ///
     /// ```
@@ -374,8 +406,9 @@ impl MultiTaskGp {
         fit::fit(self, data)
     }
 
-    /// Fits each task alone, with the same kernel, mean and settings: what the tasks gain from each
-    /// other is the difference. Holds and ties of kernel parameters are kept, others dropped.
+    /// Fits each task alone, at the rows at which it was observed, with the same kernel, mean and
+    /// settings: what the tasks gain from each other is the difference. Holds and ties of kernel
+    /// parameters are kept, others dropped.
     ///
     /// ```
     /// # use coregion::prelude::*;
@@ -390,7 +423,7 @@ impl MultiTaskGp {
     /// ```
     ///
     /// # Errors
-    /// As [`MultiTaskGp::fit`].
+    /// As [`MultiTaskGp::fit`]; [`Error::Layout`] naming a task without observations.
     pub fn fit_single_tasks(&self, data: &Dataset) -> Result<SingleTaskGps> {
         SingleTaskGps::fit(self, data)
     }

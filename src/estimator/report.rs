@@ -1,5 +1,6 @@
 //! What a fit did and what the user should know about it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -169,6 +170,8 @@ pub struct RestartSummary {
 pub struct FitReport {
     /// How parameters were learned: `alternating`, `joint` or `none`.
     pub optimizer: &'static str,
+    /// Why they were learned that way.
+    pub strategy: Cow<'static, str>,
     /// True where the largest entry of the gradient is below the tolerance.
     pub converged: bool,
     /// Largest entry of the gradient with respect to the free values, in nats per observation.
@@ -210,6 +213,7 @@ impl fmt::Display for FitReport {
             self.evaluations,
             self.restarts.len().max(1)
         )?;
+        writeln!(f, "  strategy             {}", self.strategy)?;
         writeln!(
             f,
             "  converged            {} (largest gradient entry {} nats per observation)",

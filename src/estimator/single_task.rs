@@ -29,9 +29,12 @@ pub struct SingleTaskGps {
 
 impl SingleTaskGps {
     pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<Self> {
-        let models = (0..data.n_tasks())
-            .into_par_iter()
-            .map(|t| {
+        // A task without observations is refused before any other is fitted.
+        let parts = (0..data.n_tasks()).map(|t| data.task(t)).collect::<Result<Vec<_>>>()?;
+        let models = parts
+            .par_iter()
+            .enumerate()
+            .map(|(t, part)| {
                 let mut one = settings.clone().task(Diagonal::new());
                 // What is held or tied between tasks has no place in a model of one.
                 let of_kernel = |path: &String| path.starts_with("terms[0].kernel.");
@@ -49,7 +52,7 @@ impl SingleTaskGps {
                 if let Mean::Given(values) = &settings.mean {
                     one.mean = Mean::Given(values.get(t).copied().into_iter().collect());
                 }
-                one.fit(&data.task(t)?)
+                one.fit(part)
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(SingleTaskGps { models })

@@ -4,6 +4,7 @@ use crate::data::Dataset;
 use crate::error::Result;
 use crate::gp::{Mean, Model, Scaling};
 use crate::matrix_kernel::Separable;
+use crate::solve::Solver;
 use crate::task::Noise;
 
 /// The settings that decide which parameters a model has, where they start, and which of them are
@@ -18,13 +19,16 @@ pub(crate) struct Structure {
     /// Paths held, and pairs of paths tied, in the order they were said.
     pub(crate) fixed: Vec<String>,
     pub(crate) ties: Vec<(String, String)>,
+    /// The solver asked for, and the bytes it may take.
+    pub(crate) solver: Solver,
+    pub(crate) solver_memory: usize,
 }
 
 impl Structure {
     /// The model of a data set.
     ///
     /// # Errors
-    /// As [`Model::new`], and for holds and ties that do not fit.
+    /// As [`Model::new`] and [`Model::select_solver`], and for holds and ties that do not fit.
     pub(crate) fn bind(&self, data: &Dataset) -> Result<Model> {
         let mut model = Model::new(data, &self.term, &self.noise, &self.mean, self.scaling)?;
         // Ties first: what is held is held with all that is tied to it, in whatever order it was said.
@@ -34,6 +38,7 @@ impl Structure {
         for path in &self.fixed {
             model.layout_mut().fix(path)?;
         }
+        model.select_solver(self.solver, self.solver_memory)?;
         Ok(model)
     }
 }

@@ -216,7 +216,7 @@ fn factor_step(l: &Array2<f64>, change: &Array2<f64>) -> Option<Array2<f64>> {
 /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
 /// use coregion::gp::correlation_standard_errors;
 /// let p = gp.posterior();
-/// let errors = correlation_standard_errors(p.model(), p.factor(), p.natural());
+/// let errors = correlation_standard_errors(p.model(), p.kronecker().unwrap(), p.natural());
 /// assert_eq!(errors.as_ref(), gp.task_correlation_std_error());
 /// assert!(errors.unwrap()[[0, 1]] > 0.0);
 /// # Ok::<(), coregion::Error>(())

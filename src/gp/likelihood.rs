@@ -11,7 +11,8 @@ use crate::gram;
 use crate::linalg;
 use crate::op::{Adjoint, MaskedKronecker, TaskAdjoint};
 use crate::solve::{
-    Congruence, DenseFactor, Factor, KroneckerFactor, SchurFactor, Solver, Spectrum,
+    CholeskysFactor, Congruence, DenseFactor, Factor, KroneckerFactor, SchurFactor, Solver,
+    Spectrum,
 };
 
 /// What one eigendecomposition of the Gram matrix leaves for all values of B and Sigma.
@@ -197,7 +198,14 @@ impl Model {
                 let why = &self.choice.why;
                 Ok(Box::new(DenseFactor::new(self.covariance(natural), residuals.view(), why)?))
             }
-            Solver::Choleskys | Solver::Cg => Err(Error::Incompatible {
+            Solver::Choleskys => {
+                let noise = self.noise_matrix(natural);
+                let congruence = Congruence::whole(&self.task_matrix(natural), &noise)?;
+                let (gram, residuals) = (self.gram(natural), self.residuals(natural));
+                let why = &self.choice.why;
+                Ok(Box::new(CholeskysFactor::new(gram, congruence, residuals.view(), why)?))
+            }
+            Solver::Cg => Err(Error::Incompatible {
                 options: "this solver".to_string(),
                 advice: "use another".to_string(),
             }),

@@ -1,8 +1,8 @@
 //! The mean of each task.
 
-use ndarray::{Array1, ArrayView2, Axis};
+use ndarray::{Array1, ArrayView2};
 
-use crate::data::ColumnStatistics;
+use crate::data::task_means;
 use crate::error::{Error, Result};
 
 /// The mean function: one constant for each task, held while the rest is learned.
@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 pub enum Mean {
     /// Zero.
     Zero,
-    /// The mean of each task over the training rows.
+    /// The mean of each task over its observations; for a task without any, the mean of the others'.
     #[default]
     Training,
     /// Constants (T) given.
@@ -29,13 +29,11 @@ pub enum Mean {
 }
 
 impl Mean {
-    /// The constants for outputs y (n, T).
+    /// The constants for outputs y (n, T), NaN where nothing was observed.
     pub(super) fn offsets(&self, y: ArrayView2<f64>) -> Result<Array1<f64>> {
         match self {
             Mean::Zero => Ok(Array1::zeros(y.ncols())),
-            Mean::Training => {
-                Ok(y.axis_iter(Axis(1)).map(|column| ColumnStatistics::of(column).mean).collect())
-            }
+            Mean::Training => Ok(task_means(y)),
             Mean::Given(values) if values.len() != y.ncols() => Err(Error::Shape {
                 argument: "mean".to_string(),
                 found: format!("{} values", values.len()),

@@ -13,12 +13,13 @@ mod posterior;
 mod profile;
 mod sample;
 mod start;
+mod start_from_rows;
 mod table;
 
 pub use fisher::{correlation_standard_errors, identifiability};
 pub use joint::JointObjective;
-pub use mean::Mean;
 pub use likelihood::{Spectral, SpectralFactor};
+pub use mean::Mean;
 pub use model::{Model, Scaling};
 pub use posterior::{Posterior, Prediction, Uncertainty};
 pub use profile::AlternatingBlocks;

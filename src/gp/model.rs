@@ -8,8 +8,8 @@ use ndarray::{Array1, Array2, Axis};
 
 use super::Mean;
 use super::table::Table;
-use crate::data::{ColumnStatistics, Dataset, pooled_scale};
-use crate::error::Result;
+use crate::data::{ColumnStatistics, Dataset, task_scales};
+use crate::error::{Error, Result};
 use crate::kernel::BoundKernel;
 use crate::matrix_kernel::Separable;
 use crate::op::{NoiseMatrix, Pattern, TaskMatrix};
@@ -91,7 +91,8 @@ impl Model {
     /// Binds a term, a noise and a mean to a data set.
     ///
     /// # Errors
-    /// What any of them refuses.
+    /// What any of them refuses; [`crate::Error::Incompatible`] for [`Noise::None`] without known noise
+    /// variances.
     pub fn new(
         data: &Dataset,
         term: &Separable,
@@ -99,22 +100,36 @@ impl Model {
         mean: &Mean,
         scaling: Scaling,
     ) -> Result<Self> {
-        let statistics: Vec<ColumnStatistics> = data
-            .x()
+        // Rows without an observation say nothing, of the scales neither.
+        let table = Table::of(data);
+        let statistics: Vec<ColumnStatistics> = table
+            .x
             .axis_iter(Axis(1))
             .map(|c| {
                 let own = ColumnStatistics::of(c);
                 if scaling.x { own } else { ColumnStatistics { scale: 1.0, ..own } }
             })
             .collect();
-        let (std, pooled) = output_scales(data, scaling.y);
-        let bound = term.bind(data.x(), &statistics, std, pooled)?;
+        let (std, pooled) = if scaling.y {
+            task_scales(table.y.view())
+        } else {
+            (Array1::ones(data.n_tasks()), 1.0)
+        };
+        let bound = term.bind(table.x.view(), &statistics, std, pooled)?;
         let noise = noise.bind(&bound.scales)?;
+        if noise.is_none() && table.known.is_none() {
+            return Err(Error::Incompatible {
+                options: "a noise of zero and data without known noise variances".to_string(),
+                advice: "give variances with `Dataset::with_noise_variances`, or let noise be \
+                         learned"
+                    .to_string(),
+            });
+        }
         let mut layout = Layout::default();
         let kernel_range = layout.push("terms[0].kernel", bound.kernel.params());
         let task_range = layout.push("terms[0].task", bound.task.params());
         let noise_range = layout.push("noise", noise.params());
-        let offsets = mean.offsets(data.y())?.to_vec();
+        let offsets = mean.offsets(table.y.view())?.to_vec();
         let mut offset = ParamSpec::new("offset", &[data.n_tasks()], offsets, Transform::Identity);
         offset.free.fill(false);
         offset.given = true;
@@ -129,7 +144,7 @@ impl Model {
             task_range,
             noise_range,
             mean_range,
-            table: Table::of(data),
+            table,
             choice: Choice { solver: Solver::Auto, why: String::new() },
             eigendecompositions: Arc::new(AtomicUsize::new(0)),
         };
@@ -186,7 +201,8 @@ impl Model {
             let noise = self.noise.matrix(self.psi(&self.layout.initial()));
             matches!(noise, NoiseMatrix::Diagonal(_))
         };
-        let kept = |rank: &usize| Congruence::stays_factored(self.n_tasks(), *rank) && independent();
+        let kept =
+            |rank: &usize| Congruence::stays_factored(self.n_tasks(), *rank) && independent();
         self.task.factored_rank().filter(kept)
     }
 
@@ -367,26 +383,4 @@ impl Model {
         let rows = n.saturating_mul(5 * n + 10 * t + 2 * d);
         rows.saturating_add(between_tasks)
     }
-}
-
-/// The scale of each task and the pooled one. A constant task gets the pooled scale of the others
-/// or, where all are constant, the size of its value, or 1.
-fn output_scales(data: &Dataset, scaled: bool) -> (Array1<f64>, f64) {
-    if !scaled {
-        return (Array1::ones(data.n_tasks()), 1.0);
-    }
-    let columns: Vec<ColumnStatistics> =
-        data.y().axis_iter(Axis(1)).map(ColumnStatistics::of).collect();
-    let all_constant = columns.iter().all(|c| c.constant);
-    let pooled = if all_constant {
-        let largest = columns.iter().fold(0.0f64, |m, c| m.max(c.mean.abs()));
-        if largest > 0.0 { largest.clamp(1e-100, 1e100) } else { 1.0 }
-    } else {
-        pooled_scale(columns.iter().copied())
-    };
-    // What rounding leaves of a constant task is not signal beside tasks of a small scale.
-    let constant = columns.iter().filter(|c| c.constant);
-    let rounding = constant.fold(0.0f64, |m, c| m.max(f64::EPSILON * c.mean.abs()));
-    let pooled = pooled.max(rounding.min(1e100));
-    (columns.iter().map(|c| if c.constant { pooled } else { c.scale }).collect(), pooled)
 }

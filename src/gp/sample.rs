@@ -56,9 +56,7 @@ impl Posterior {
         let white = Array2::from_shape_simple_fn((m, self.model.n_tasks()), normal);
         Ok(match &self.noise {
             NoiseMatrix::Diagonal(v) => white * &v.mapv(f64::sqrt),
-            NoiseMatrix::Dense(m) => {
-                linalg::matmul(white.view(), linalg::cholesky(m.view())?.t())
-            }
+            NoiseMatrix::Dense(m) => linalg::matmul(white.view(), linalg::cholesky(m.view())?.t()),
         })
     }
 

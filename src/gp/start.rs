@@ -1,6 +1,6 @@
 //! The deterministic, data-driven start of learning.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::inner::InnerObjective;
 use super::likelihood::Spectral;
@@ -13,12 +13,12 @@ use crate::solve::Factor;
 use crate::task::Moment;
 
 /// Shares of the covariance of Y that are tried as signal.
-const SHARES: [f64; 6] = [0.1, 0.3, 0.5, 0.7, 0.9, 0.97];
+pub(super) const SHARES: [f64; 6] = [0.1, 0.3, 0.5, 0.7, 0.9, 0.97];
 /// EM steps from the best share, where they have a closed form.
 const EM_STEPS: usize = 5;
 
 /// Factors of the lengthscales that are tried where no signal is seen at their start.
-const LENGTHSCALE_FACTORS: [f64; 4] = [0.25, 0.0625, 0.015625, 4.0];
+pub(super) const LENGTHSCALE_FACTORS: [f64; 4] = [0.25, 0.0625, 0.015625, 4.0];
 /// Variances below this share of their unit are lifted before an inner problem starts ...
 const VANISHED: f64 = 1e-4;
 /// ... to this one.
@@ -90,9 +90,16 @@ impl Model {
         Ok((best.natural, best.spectral))
     }
 
+    /// Residuals scaled so that their second moments are the covariances of the tasks: each task by
+    /// the number of its own observations.
+    pub(super) fn moment_rows(&self, natural: &[f64]) -> Array2<f64> {
+        let counts = (0..self.n_tasks()).map(|t| self.pattern().rows_of(t).len().max(1) as f64);
+        self.residuals(natural) / &counts.map(f64::sqrt).collect::<Array1<f64>>()
+    }
+
     /// Natural values with the learned lengthscales that were not given multiplied; `None` where
     /// there are none.
-    fn with_lengthscales(&self, natural: &[f64], factor: f64) -> Option<Vec<f64>> {
+    pub(super) fn with_lengthscales(&self, natural: &[f64], factor: f64) -> Option<Vec<f64>> {
         let mut out = natural.to_vec();
         for entry in self.layout().entries() {
             let is_lengthscale = entry.path.ends_with("lengthscale") && !entry.spec.given;
@@ -108,7 +115,7 @@ impl Model {
     /// The best start of B and Sigma at held kernel parameters.
     fn start_at(&self, initial: &[f64]) -> Result<Candidate> {
         let spectral = self.spectral(initial)?;
-        let rows = self.residuals(initial) / (self.n_rows() as f64).sqrt();
+        let rows = self.moment_rows(initial);
         let mut best = (f64::NEG_INFINITY, initial.to_vec(), SHARES[0]);
         for share in SHARES {
             let target = Moment { rows: &rows * (share.sqrt() / self.scales().amplitude) };
@@ -187,7 +194,7 @@ impl Model {
     }
 
     /// Natural values with phi and psi in place of those that are learned and were not given.
-    fn merged(&self, natural: &[f64], phi: &[f64], psi: &[f64]) -> Vec<f64> {
+    pub(super) fn merged(&self, natural: &[f64], phi: &[f64], psi: &[f64]) -> Vec<f64> {
         let mut out = natural.to_vec();
         let starts = [(self.task_range(), phi), (self.noise_range(), psi)];
         for entry in self.layout().entries().iter().filter(|e| !e.spec.given) {

@@ -18,6 +18,7 @@ use crate::estimator::{FittedMultiTaskGp, Structure};
 use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
+use crate::solve::Solver;
 use crate::spec::Spec;
 use crate::task::{Noise, Task};
 
@@ -43,6 +44,8 @@ struct Document<'a> {
     #[serde(borrow)]
     ties: &'a RawValue,
     memory_budget: usize,
+    solver: String,
+    solver_memory: usize,
     #[serde(borrow)]
     task_names: &'a RawValue,
     #[serde(borrow)]
@@ -59,7 +62,8 @@ fn features(kernel: &Spec, task: &Spec, noise: &str, mean: &str) -> Vec<String> 
 /// # Errors
 /// A refusal where something cannot be kept in a file.
 pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
-    let Structure { term, noise, mean, scaling, fixed, ties } = gp.structure();
+    let Structure { term, noise, mean, scaling, fixed, ties, solver, solver_memory } =
+        gp.structure();
     let (posterior, model) = (gp.posterior(), gp.posterior().model());
     let (n, d, t) = (model.n_rows(), model.x().ncols(), model.n_tasks());
     check_size("kernel", term.kernel.spec())?;
@@ -85,6 +89,8 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
         fixed: &fixed,
         ties: &ties,
         memory_budget: posterior.memory_budget(),
+        solver: solver.to_string(),
+        solver_memory: *solver_memory,
         task_names: &task_names,
         feature_names: &feature_names,
         log_marginal_likelihood: gp.log_marginal_likelihood(),
@@ -150,6 +156,8 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
         scaling: Scaling { x: document.scale_x, y: document.scale_y },
         fixed: read_list("list of fixed parameters", document.fixed, MANY_PATHS)?,
         ties: read_list("list of ties", document.ties, MANY_PATHS)?,
+        solver: read_solver(&document.solver)?,
+        solver_memory: document.solver_memory,
     };
     let standard_errors = match file.arrays.contains_key("standard_errors") {
         true => Some(matrix(&mut file, "standard_errors", [t, t])?),
@@ -170,6 +178,10 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
         ));
     }
     Ok(FittedMultiTaskGp::new(structure, &data, posterior, standard_errors, report))
+}
+
+fn read_solver(name: &str) -> Result<Solver> {
+    name.parse().map_err(|_| refuse(format!("its solver {} is unknown", shown(name)), NOT_OURS))
 }
 
 fn read_noise(file: &mut Container, name: &str, n_tasks: usize) -> Result<Noise> {

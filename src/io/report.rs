@@ -28,6 +28,7 @@ pub(super) struct Lists {
 #[serde(deny_unknown_fields)]
 pub(super) struct ReportDocument<'a> {
     optimizer: String,
+    strategy: String,
     converged: bool,
     gradient_norm: f64,
     stop: Stop,
@@ -72,6 +73,7 @@ impl<'a> ReportDocument<'a> {
         // Every field is named, so that a new one cannot be forgotten here.
         let FitReport {
             optimizer,
+            strategy,
             converged,
             gradient_norm,
             stop,
@@ -87,6 +89,7 @@ impl<'a> ReportDocument<'a> {
         } = report;
         ReportDocument {
             optimizer: optimizer.to_string(),
+            strategy: strategy.to_string(),
             converged: *converged,
             gradient_norm: *gradient_norm,
             stop: *stop,
@@ -115,6 +118,7 @@ impl<'a> ReportDocument<'a> {
         let warnings = n_columns.saturating_add(n_tasks.saturating_mul(2)).saturating_add(16);
         Ok(FitReport {
             optimizer,
+            strategy: self.strategy.into(),
             converged: self.converged,
             gradient_norm: self.gradient_norm,
             stop: self.stop,

@@ -146,7 +146,7 @@ pub(super) fn max_norm(v: &[f64]) -> f64 {
 
 /// True for the errors an optimiser steps back from.
 pub(super) fn recoverable(error: &Error) -> bool {
-    matches!(error, Error::Numerical { .. } | Error::NotPositive { .. })
+    error.is_numerical()
 }
 
 /// An evaluation whose NaN or infinite results are errors.

@@ -85,13 +85,15 @@ impl Problem {
     ///
     /// # Errors
     /// [`Error::MissingValue`] where a parameter of the kernel has no value; [`Error::Shape`] or
-    /// [`Error::InvalidValue`] for weights that do not fit; what the kernel refuses.
+    /// [`Error::InvalidValue`] for weights that do not fit; [`Error::Layout`] for data with gaps or
+    /// noise variances; what the kernel refuses.
     pub fn new(
         data: &Dataset,
         kernel: &Kernel,
         weights: Option<ArrayView1<f64>>,
         fit_intercept: bool,
     ) -> Result<Self> {
+        data.require_complete("`MultiTaskGp` with given noise has the same mean")?;
         let unit = |c| ColumnStatistics { scale: 1.0, ..ColumnStatistics::of(c) };
         let statistics: Vec<ColumnStatistics> = data.x().columns().into_iter().map(unit).collect();
         let bound = kernel.bind(&Inputs::all(&statistics))?;

@@ -6,12 +6,12 @@
 
 use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2, Axis, s};
 
-use super::{KroneckerFactor, RowCovariances};
+use super::{Congruence, KroneckerFactor, RowCovariances};
 use crate::linalg;
 
 /// The variances `c_j` of each stored direction, and of the rest, at some rows.
 pub(super) struct DirectionVariances<'a> {
-    factor: &'a KroneckerFactor,
+    congruence: &'a Congruence,
     stored: Array2<f64>,
     rest: Option<Array1<f64>>,
     clipped: usize,
@@ -19,10 +19,23 @@ pub(super) struct DirectionVariances<'a> {
     noise_variances: Array1<f64>,
 }
 
+impl<'a> DirectionVariances<'a> {
+    /// From the variances of each stored direction (m, k), and of the rest (m).
+    pub(super) fn new(
+        congruence: &'a Congruence,
+        stored: Array2<f64>,
+        rest: Option<Array1<f64>>,
+        clipped: usize,
+    ) -> Self {
+        let primal = congruence.primal_vectors();
+        let noise_variances = congruence.noise_variances();
+        DirectionVariances { congruence, stored, rest, clipped, primal, noise_variances }
+    }
+}
+
 impl RowCovariances for DirectionVariances<'_> {
     fn variances(&self) -> (Array2<f64>, usize) {
-        let weights = self.factor.congruence().variance_weights(&self.noise_variances);
-        let (squares, remainder) = weights;
+        let (squares, remainder) = self.congruence.variance_weights(&self.noise_variances);
         let mut out = linalg::matmul(self.stored.view(), squares.t());
         if let Some(rest) = &self.rest {
             out += &(&rest.view().insert_axis(Axis(1)) * &remainder);
@@ -89,14 +102,7 @@ impl KroneckerFactor {
             let sum = explained.dot(&inv.slice(s![first..])) + &unexplained - &direct;
             sum.mapv(|v| (v * shift).max(0.0))
         });
-        DirectionVariances {
-            factor: self,
-            stored,
-            rest,
-            clipped,
-            primal: self.congruence().primal_vectors(),
-            noise_variances: self.congruence().noise_variances(),
-        }
+        DirectionVariances::new(self.congruence(), stored, rest, clipped)
     }
 
     /// The covariance between rows of each stored direction, and of the rest: the sum that
@@ -135,29 +141,29 @@ impl KroneckerFactor {
         let rest = self.congruence().rest_shift().zip(inverse_rest);
         (stored, rest.map(|(shift, inverse)| one(shift, inverse.view())))
     }
+}
 
-    /// The joint covariance `[i, t, j, s]` of the latent functions at some rows.
-    pub(super) fn joint_covariance(
-        &self,
-        cross: ArrayView2<f64>,
-        prior: Array2<f64>,
-    ) -> Array4<f64> {
-        let (m, t) = (cross.nrows(), self.congruence().n_tasks());
-        let (blocks, rest) = self.direction_covariances(cross, prior);
-        let primal = self.congruence().primal_vectors();
-        let noise = rest.as_ref().map(|_| self.congruence().noise());
-        let mut out = Array4::zeros((m, t, m, t));
-        for i in 0..m {
-            for j in 0..m {
-                let shared = rest.as_ref().map_or(0.0, |r| r[[i, j]]);
-                let c: Array1<f64> = blocks.iter().map(|b| b[[i, j]] - shared).collect();
-                let mut block = linalg::matmul((&primal * &c).view(), primal.t());
-                if let Some(noise) = &noise {
-                    block.scaled_add(shared, noise);
-                }
-                out.slice_mut(s![i, .., j, ..]).assign(&block);
+/// The joint covariance `[i, t, j, s]` from the covariances between rows (m, m) of each stored
+/// direction, and of the rest.
+pub(super) fn assembled(
+    congruence: &Congruence,
+    blocks: &[Array2<f64>],
+    rest: Option<&Array2<f64>>,
+) -> Array4<f64> {
+    let (m, t) = (blocks.first().map_or(0, Array2::nrows), congruence.n_tasks());
+    let primal = congruence.primal_vectors();
+    let noise = rest.map(|_| congruence.noise());
+    let mut out = Array4::zeros((m, t, m, t));
+    for i in 0..m {
+        for j in 0..m {
+            let shared = rest.map_or(0.0, |r| r[[i, j]]);
+            let c: Array1<f64> = blocks.iter().map(|b| b[[i, j]] - shared).collect();
+            let mut block = linalg::matmul((&primal * &c).view(), primal.t());
+            if let Some(noise) = &noise {
+                block.scaled_add(shared, noise);
             }
+            out.slice_mut(s![i, .., j, ..]).assign(&block);
         }
-        out
     }
+    out
 }

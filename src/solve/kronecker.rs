@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2, Axis};
 
+use super::conditional::assembled;
 use super::{
     Adjoints, Congruence, Estimate, Factor, LN_TAU, RowCovariances, SolveReport, Spectrum,
 };
@@ -356,7 +357,8 @@ impl Factor for KroneckerFactor {
     }
 
     fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>> {
-        Ok(self.joint_covariance(cross, prior))
+        let (blocks, rest) = self.direction_covariances(cross, prior);
+        Ok(assembled(&self.congruence, &blocks, rest.as_ref()))
     }
 
     fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>> {

@@ -1,5 +1,6 @@
 //! Factorisations over structured operators; each reports what it did.
 
+mod choleskys;
 mod conditional;
 mod congruence;
 mod dense;
@@ -16,6 +17,7 @@ use std::borrow::Cow;
 use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+pub use choleskys::CholeskysFactor;
 pub use congruence::Congruence;
 pub use dense::DenseFactor;
 pub use kronecker::{FisherBlocks, KroneckerFactor};

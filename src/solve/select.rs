@@ -134,7 +134,8 @@ impl Problem {
 
     fn not_complete(&self) -> Option<String> {
         let m = self.n_missing();
-        let gaps = (m > 0).then(|| format!("it needs a complete table, and {m} entries are missing"));
+        let gaps =
+            (m > 0).then(|| format!("it needs a complete table, and {m} entries are missing"));
         gaps.or_else(|| self.not_spectral())
     }
 
@@ -173,9 +174,10 @@ impl Problem {
                 solver: Solver::Kronecker,
                 refusal: self.not_complete(),
                 preferred: true,
-                why: "complete table, one separable term: one eigendecomposition of the Gram matrix \
+                why:
+                    "complete table, one separable term: one eigendecomposition of the Gram matrix \
                       serves every task"
-                    .to_string(),
+                        .to_string(),
                 doubles: 5.0 * n * n + 10.0 * n * t,
             },
             Candidate {

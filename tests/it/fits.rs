@@ -291,7 +291,8 @@ fn many_tasks_take_the_factored_path_to_the_same_answers() {
             .fit(&data)
             .unwrap();
         let dense = dense_twin(&gp, &data);
-        let shifts = |gp: &FittedMultiTaskGp| gp.posterior().factor().congruence().n_shifts();
+        let shifts =
+            |gp: &FittedMultiTaskGp| gp.posterior().kronecker().unwrap().congruence().n_shifts();
         assert_eq!((shifts(&gp), shifts(&dense)), (rank + 1, 80));
         assert_healthy(&gp);
         assert_near(gp.log_marginal_likelihood(), dense.log_marginal_likelihood(), 1e-11);

@@ -155,7 +155,8 @@ proptest! {
             .max_iterations(10);
         // Values given may be of a scale that is not that of the data: answers may be refused too.
         if let Err(error) = model.fit(&data).and_then(|gp| answers(&gp)) {
-            prop_assert!(is_about_the_data(&error), "{error:?}");
+            let gaps = matches!(error, Error::Layout { .. }) && !data.is_complete();
+            prop_assert!(gaps || is_about_the_data(&error), "{error:?}");
         }
     }
 

@@ -239,9 +239,9 @@ fn thousands_of_tasks_in_small_equal_the_dense_path() {
         .max_iterations(5)
         .fit(&data)
         .unwrap();
-    assert_eq!(gp.posterior().factor().congruence().n_shifts(), 3);
+    assert_eq!(gp.posterior().kronecker().unwrap().congruence().n_shifts(), 3);
     let dense = reproduced(&gp, &data);
-    assert_eq!(dense.posterior().factor().congruence().n_shifts(), 80);
+    assert_eq!(dense.posterior().kronecker().unwrap().congruence().n_shifts(), 80);
     assert_near(gp.log_marginal_likelihood(), dense.log_marginal_likelihood(), 1e-9);
     let xs = normal(4, 2, 92);
     let (p, q) = (

@@ -14,6 +14,7 @@ mod hostile_ridge;
 mod jura;
 mod kernels;
 mod layering;
+mod layouts;
 mod learning;
 mod leave_out;
 mod model_file_refusals;

@@ -66,7 +66,7 @@ fn standard_errors_equal_the_dense_delta_method() {
             g.dot(&inverse.dot(&column).column(0)).max(0.0).sqrt()
         });
         let factor = model.factor(&model.spectral(&natural).unwrap(), &natural).unwrap();
-        let mut found = correlation_standard_errors(&model, &factor, &natural).unwrap();
+        let mut found = correlation_standard_errors(&model, factor.kronecker(), &natural).unwrap();
         found.diag_mut().assign(&expected.diag());
         assert_close(&found, &expected, 1e-5);
         assert!(expected[[0, 1]] > 1e-3);
@@ -78,7 +78,7 @@ fn a_rotation_of_the_factor_changes_no_standard_error() {
     // Rank 2 has a direction without information; the correlations are identified all the same.
     let (model, natural) = model(LowRank::new(2), &Noise::PerTask);
     let factor = model.factor(&model.spectral(&natural).unwrap(), &natural).unwrap();
-    let errors = correlation_standard_errors(&model, &factor, &natural).unwrap();
+    let errors = correlation_standard_errors(&model, factor.kronecker(), &natural).unwrap();
     assert!(errors.iter().all(|v| v.is_finite() && *v < 10.0), "{errors}");
     assert!(errors[[0, 1]] > 0.0);
 }
@@ -94,7 +94,7 @@ fn identifiability_vanishes_for_a_diagonal_gram_matrix() {
         let model = Model::new(&data, &term, &noise, &Mean::Training, Scaling::default()).unwrap();
         let natural = model.layout().initial();
         let factor = model.factor(&model.spectral(&natural).unwrap(), &natural).unwrap();
-        identifiability(&factor).unwrap()
+        identifiability(factor.kronecker()).unwrap()
     };
     assert!(share(1e-3) < 1e-12);
     assert!(share(2.0) > 0.3, "{}", share(2.0));

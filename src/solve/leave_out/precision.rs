@@ -20,7 +20,7 @@ const TILE: usize = 256;
 /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
 /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
 /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
-/// let precision = Precision::new(gp.posterior().factor(), None);
+/// let precision = Precision::new(gp.posterior().kronecker().unwrap(), None);
 /// let variances = precision.entries(&precision.diagonals()).mapv(f64::recip);
 /// let left_out = gp.leave_one_out(&LeaveOut::Entry)?;
 /// assert!((variances - left_out.std.mapv(|s| s * s)).iter().all(|v| v.abs() < 1e-12));
@@ -50,7 +50,7 @@ struct FixedEffect {
 /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
 /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
 /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
-/// let diagonals: PrecisionDiagonals = Precision::new(gp.posterior().factor(), None).diagonals();
+/// let diagonals: PrecisionDiagonals = Precision::new(gp.posterior().kronecker().unwrap(), None).diagonals();
 /// assert_eq!((diagonals.stored.dim(), diagonals.rest), ((5, 2), None));
 /// # Ok::<(), coregion::Error>(())
 /// ```
