@@ -302,8 +302,10 @@ fn what_does_not_serve_gaps_says_so() {
         assert_refused(ridge.fit(data), "Layout", "`MultiTaskGp` with given noise");
         let problem = Problem::new(data, &Rbf::isotropic(1.0), None, false);
         assert_refused(problem, "Layout", words);
+        // Of its own, before any model refuses it.
         let table = compare(data, &LeaveOut::Row, [("gp", gp.clone())]);
-        assert_refused(table, "Layout", words);
+        let advice = "is not served: compare log marginal likelihoods of Gaussian processes";
+        assert_refused(table, "Layout", &format!("{words} {advice}"));
         assert_refused(gp.fit(data), "Layout", words);
     }
 }
