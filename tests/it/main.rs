@@ -16,6 +16,7 @@ mod kernels;
 mod layering;
 mod learning;
 mod leave_out;
+mod leave_out_gaps;
 mod model_file_refusals;
 mod model_files;
 mod reference;
