@@ -189,7 +189,7 @@ impl KroneckerFactor {
         let mut whitened = linalg::matmul((&self.coefficients / &self.inverse).view(), v);
         if let Some(rest) = &self.inverse_rest {
             let outside = &*self.solution - &linalg::matmul(self.coefficients.view(), v);
-            whitened += &(outside / &rest.view().insert_axis(Axis(1)));
+            whitened += &(outside / rest.view().insert_axis(Axis(1)));
         }
         self.congruence.color_rows(whitened.view())
     }

@@ -6,7 +6,8 @@
 //! with covariance `P_SS^-1` and differ from their mean by `P_SS^-1 C_S` (Sundararajan & Keerthi
 //! 2001; Dubrule 1983; for blocks Ginsbourger & Schaerer 2021). In the common eigenbasis of
 //! [`KroneckerFactor`] the blocks of P are sums over few directions, so that no block is inverted that
-//! has not the size of what is left out.
+//! has not the size of what is left out. Of a table with gaps P is the precision of what was observed
+//! ([`observed`]).
 //!
 //! An unpenalised column `h` (an intercept for each task) turns P into the precision of contrasts,
 //! `A^-1 - A^-1 H (H' A^-1 H)^-1 H' A^-1`: the intercepts are learned anew from what is left. Kernel,

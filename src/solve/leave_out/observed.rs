@@ -6,7 +6,7 @@
 //! the indicators H of the tasks, turn P into `P - Q Q'` and alpha into `alpha - Q C^-1 H' alpha`, where
 //! `H' P H = C C'` and `Q = P H C^-T`.
 
-use ndarray::{Array1, Array2, Array3, Axis};
+use ndarray::{Array1, Array2, Array3, Axis, s};
 
 use super::blocks::{Block, solve};
 use super::observed_precision::ObservedPrecision;
@@ -106,16 +106,14 @@ impl<'a, P: ObservedPrecision> Contrasts<'a, P> {
         let sums = |m: &Array2<f64>| {
             let mut out = Array2::zeros((tasks.len(), m.ncols()));
             for (&t, mut row) in tasks.iter().zip(out.rows_mut()) {
-                row.assign(&m.slice(ndarray::s![pattern.span(t), ..]).sum_axis(Axis(0)));
+                row.assign(&m.slice(s![pattern.span(t), ..]).sum_axis(Axis(0)));
             }
             out
         };
         let lower = linalg::cholesky(sums(&columns).view())?;
         let taken = linalg::solve_lower(lower.view(), columns.t()).reversed_axes();
-        let shares = linalg::solve_lower(
-            lower.view(),
-            sums(&dual.view().insert_axis(Axis(1)).to_owned()).view(),
-        );
+        let column = dual.view().insert_axis(Axis(1)).to_owned();
+        let shares = linalg::solve_lower(lower.view(), sums(&column).view());
         dual -= &taken.dot(&shares.column(0));
         Ok(Contrasts { precision, dual, taken: Some(taken) })
     }
@@ -132,7 +130,7 @@ impl<'a, P: ObservedPrecision> Contrasts<'a, P> {
     fn each<R: Send>(
         &self,
         sets: &[Set],
-        one: impl Fn(&[usize], Array2<f64>) -> Result<R> + Sync,
+        one: impl Fn(&[usize], &Array2<f64>) -> Result<R> + Sync,
         mut call: impl FnMut(&Set, R),
     ) -> Result<()> {
         let sets: Vec<&Set> = sets.iter().filter(|set| !set.places.is_empty()).collect();
@@ -146,27 +144,21 @@ impl<'a, P: ObservedPrecision> Contrasts<'a, P> {
             let (batch, after) = rest.split_at(rest.iter().take_while(fits).count().max(1));
             rest = after;
             let places: Vec<&[usize]> = batch.iter().map(|set| &set.places[..]).collect();
-            let blocks: Vec<_> = places.iter().zip(self.precision.blocks(&places)).collect();
-            let made = linalg::for_each(&blocks, |(places, block)| {
-                one(places, self.contrasts_of(places, block))
-            })?;
+            let mut blocks: Vec<_> = places.iter().zip(self.precision.blocks(&places)).collect();
+            if let Some(q) = &self.taken {
+                for (places, block) in &mut blocks {
+                    let q = q.select(Axis(0), places);
+                    *block -= &linalg::matmul(q.view(), q.t());
+                }
+            }
+            let made = linalg::for_each(&blocks, |(places, block)| one(places, block))?;
             batch.iter().zip(made).for_each(|(set, made)| call(set, made));
         }
         Ok(())
     }
 
-    fn contrasts_of(&self, places: &[usize], block: &Array2<f64>) -> Array2<f64> {
-        match &self.taken {
-            None => block.clone(),
-            Some(q) => {
-                let q = q.select(Axis(0), places);
-                block - &linalg::matmul(q.view(), q.t())
-            }
-        }
-    }
-
-    fn solved(&self, places: &[usize], block: Array2<f64>) -> Result<Block> {
-        solve(&block, self.dual.select(Axis(0), places).insert_axis(Axis(1)).view())
+    fn solved(&self, places: &[usize], block: &Array2<f64>) -> Result<Block> {
+        solve(block, self.dual.select(Axis(0), places).insert_axis(Axis(1)).view())
     }
 
     fn density(&self, set: &Set, block: &Block) -> f64 {
@@ -201,7 +193,7 @@ pub(in crate::solve) fn leave_out(
             log_densities[e] = log_density(*g, *c);
         }
     } else {
-        let solved = |places: &[usize], block| contrasts.solved(places, block);
+        let solved = |places: &[usize], block: &Array2<f64>| contrasts.solved(places, block);
         contrasts.each(&sets, solved, |set, block| {
             for (local, &place) in set.places.iter().enumerate() {
                 residual[place] = block.residual[[local, 0]];
@@ -237,18 +229,23 @@ pub(in crate::solve) fn row_covariances(
         check_means(&sets, pattern, &LeaveOut::Row)?;
     }
     let by_row = pattern.by_row();
+    let mut beyond = None;
     let mut out =
         Array3::from_elem((pattern.n_rows(), pattern.n_tasks(), pattern.n_tasks()), f64::NAN);
-    let inverse = |_: &[usize], block: Array2<f64>| {
-        Ok(linalg::cholesky_inverse(linalg::cholesky_of(block)?.view()))
+    let inverse = |_: &[usize], block: &Array2<f64>| {
+        Ok(linalg::cholesky_inverse(linalg::cholesky(block.view())?.view()))
     };
     Contrasts::new(precision, means)?.each(&sets, inverse, |set, covariance| {
         let i = set.density[0];
+        beyond = beyond.or(covariance.iter().find(|v| !v.is_finite()).copied());
         for (a, &(_, t)) in by_row[i].iter().enumerate() {
             for (b, &(_, u)) in by_row[i].iter().enumerate() {
                 out[[i, t, u]] = covariance[[a, b]];
             }
         }
     })?;
-    Ok(out)
+    match beyond {
+        None => Ok(out),
+        Some(value) => Err(too_far_apart("covariance", value)),
+    }
 }
