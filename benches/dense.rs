@@ -10,7 +10,7 @@ use common::{gram_of, median, normal, publish};
 use coregion::linalg;
 use coregion::op::{NoiseMatrix, TaskMatrix};
 use coregion::prelude::*;
-use coregion::solve::{Congruence, KroneckerFactor, Spectrum};
+use coregion::solve::{Congruence, Factor, KroneckerFactor, Spectrum};
 use ndarray::{Array1, Array2};
 
 /// The dense way: the whole covariance, one Cholesky factor, one triangular solve.

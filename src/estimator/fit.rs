@@ -47,6 +47,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         ties: settings.ties.clone(),
         solver: settings.solver,
         solver_memory: settings.solver_memory,
+        learns: settings.optimizer != Optimizer::None,
     };
     let model = structure.bind(data)?;
     let initial = model.layout().initial();

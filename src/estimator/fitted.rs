@@ -13,7 +13,6 @@ use crate::gp::{Posterior, Prediction, Uncertainty};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
 use crate::op::{NoiseMatrix, TaskMatrix, correlation};
-use crate::solve::{LeaveOut, LeftOut};
 use crate::task::{Noise, Task};
 
 /// A multi-task Gaussian process with learned parameters: predicts, samples, and tells what it
@@ -195,30 +194,8 @@ impl FittedMultiTaskGp {
         self.posterior.sample(xs, n_samples, include_noise, seed)
     }
 
-    /// What the model says of the training observations, each entry, row, task or group of rows from
-    /// all others, in closed form: predicted means, standard deviations of the observation, and log
-    /// densities. Parameters, scales and the mean are held at their values, which had seen what is
-    /// left out: for few rows and many parameters the answer is somewhat optimistic.
-    ///
-    /// ```
-    /// # use coregion::prelude::*;
-    /// # use ndarray::array;
-    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
-    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
-    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
-    /// let rows = gp.leave_one_out(&LeaveOut::Row)?;
-    /// let entries = gp.leave_one_out(&LeaveOut::Entry)?; // the other task at the row is known
-    /// assert!(entries.std[[2, 0]] < rows.std[[2, 0]]);
-    /// # Ok::<(), coregion::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Posterior::leave_out`].
-    pub fn leave_one_out(&self, by: &LeaveOut) -> Result<LeftOut> {
-        self.posterior.leave_out(by)
-    }
-
-    /// Covariances (n, T, T) between the observations of a row given all other rows.
+    /// Covariances (n, T, T) between the observations of a row given all other rows; NaN where nothing
+    /// was observed, and rows without any observation left out.
     ///
     /// ```
     /// # use coregion::prelude::*;

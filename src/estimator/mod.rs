@@ -1,11 +1,13 @@
 //! The front: estimators that are configured, fitted to data, and asked for predictions.
 
 mod comparison;
+mod conditioned;
 mod display;
 mod fit;
 mod fit_kernel_ridge;
 mod fitted;
 mod fitted_kernel_ridge;
+mod gaps;
 mod kernel_ridge;
 mod learning;
 mod multi_task_gp;
@@ -14,6 +16,7 @@ mod single_task;
 mod structure;
 
 pub use comparison::{ComparedModel, Comparison, Fitted, Settings, compare};
+pub use conditioned::TaskView;
 pub use fitted::FittedMultiTaskGp;
 pub use fitted_kernel_ridge::FittedMultiTaskKernelRidge;
 pub(crate) use fitted_kernel_ridge::Selection;

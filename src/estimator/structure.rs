@@ -22,6 +22,8 @@ pub(crate) struct Structure {
     /// The solver asked for, and the bytes it may take.
     pub(crate) solver: Solver,
     pub(crate) solver_memory: usize,
+    /// Whether parameters are learned: one evaluation may have a cheaper solver.
+    pub(crate) learns: bool,
 }
 
 impl Structure {
@@ -38,7 +40,7 @@ impl Structure {
         for path in &self.fixed {
             model.layout_mut().fix(path)?;
         }
-        model.select_solver(self.solver, self.solver_memory)?;
+        model.select_solver(self.solver, self.solver_memory, self.learns)?;
         Ok(model)
     }
 }

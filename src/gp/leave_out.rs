@@ -1,22 +1,12 @@
 //! Closed-form leave-out of the training data.
 
-use std::sync::Arc;
-
-use ndarray::{Array3, ArrayView2, Axis};
+use ndarray::Array3;
 
 use super::Posterior;
 use crate::error::Result;
-use crate::linalg;
-use crate::solve::{KroneckerFactor, LeaveOut, LeftOut, fixed_effects, leave_out, row_covariances};
+use crate::solve::{LeaveOut, LeftOut, TaskMeans};
 
 impl Posterior {
-    fn closed_form(&self) -> Result<&KroneckerFactor> {
-        self.kronecker().ok_or_else(|| crate::Error::Incompatible {
-            options: "leave-out and gaps".to_string(),
-            advice: "complete the table".to_string(),
-        })
-    }
-
     /// What the model says of the training observations, each block of them from all others; every
     /// parameter and the mean are held at their values.
     ///
@@ -28,7 +18,7 @@ impl Posterior {
     /// [`crate::Error::NotPositive`] where signal and noise are so far apart that a block has no
     /// Cholesky factor; [`crate::Error::Numerical`] where a prediction overflows.
     pub fn leave_out(&self, by: &LeaveOut) -> Result<LeftOut> {
-        leave_out(self.closed_form()?, None, by)?.of(self.model.y())
+        self.factor.leave_out(by, TaskMeans::Held)?.of(self.model.y())
     }
 
     /// The same with constant means that are not known: each task's constant is learned anew from what
@@ -51,17 +41,7 @@ impl Posterior {
     /// As [`Posterior::leave_out`]; [`crate::Error::Incompatible`] where a task is left out at every
     /// row: nothing is left to learn its mean from.
     pub fn leave_out_with_free_means(&self, by: &LeaveOut) -> Result<LeftOut> {
-        let complete = self.closed_form()?;
-        let spectrum = complete.spectrum();
-        let ones = spectrum.vectors.sum_axis(Axis(0)); // U' 1
-        let rotated = linalg::matmul(spectrum.vectors.t(), self.model.y());
-        let solved = |data: ArrayView2<f64>| {
-            KroneckerFactor::new(Arc::clone(spectrum), complete.congruence().clone(), data)
-        };
-        let means = fixed_effects(&solved(rotated.view()), ones.view());
-        let known = &ones.view().insert_axis(Axis(1)) * &means;
-        let factor = solved((&rotated - &known).view());
-        leave_out(&factor, Some(ones.view()), by)?.of(self.model.y())
+        self.factor.leave_out(by, TaskMeans::Free)?.of(self.model.y())
     }
 
     /// Covariances (n, T, T) between the observations of a row given all other rows: what
@@ -73,6 +53,6 @@ impl Posterior {
         let (n, t) = (self.model.n_rows(), self.model.n_tasks());
         let doubles = n.saturating_mul(t).saturating_mul(t);
         self.fits("the covariances of the rows left out", doubles)?;
-        Ok(row_covariances(self.closed_form()?, None))
+        self.factor.leave_out_row_covariances(TaskMeans::Held)
     }
 }

@@ -148,12 +148,12 @@ impl Model {
             choice: Choice { solver: Solver::Auto, why: String::new() },
             eigendecompositions: Arc::new(AtomicUsize::new(0)),
         };
-        model.select_solver(Solver::Auto, usize::MAX)?;
+        model.select_solver(Solver::Auto, usize::MAX, true)?;
         Ok(model)
     }
 
-    /// Chooses how the covariance is factored: what is asked for, within that many bytes. Models start
-    /// with [`Solver::Auto`] and no bound.
+    /// Chooses how the covariance is factored: what is asked for, within that many bytes, for `learning`
+    /// or for one evaluation. Models start with [`Solver::Auto`], no bound, and learning.
     ///
     /// ```
     /// # use coregion::gp::{Model, Scaling};
@@ -164,17 +164,18 @@ impl Model {
     /// let none = (&Noise::PerTask, &Mean::Zero, Scaling::default());
     /// let mut model = Model::new(&data, &term, none.0, none.1, none.2)?;
     /// assert_eq!(model.solver(), Solver::Kronecker);
-    /// model.select_solver(Solver::Dense, 1 << 20)?;
+    /// model.select_solver(Solver::Dense, 1 << 20, true)?;
     /// assert_eq!(model.solver(), Solver::Dense);
-    /// assert!(matches!(model.select_solver(Solver::Auto, 8), Err(Error::Memory { .. })));
+    /// assert!(matches!(model.select_solver(Solver::Auto, 8, true), Err(Error::Memory { .. })));
     /// # Ok::<(), coregion::Error>(())
     /// ```
     ///
     /// # Errors
     /// [`crate::Error::Incompatible`] where the solver asked for cannot serve, naming those that can;
     /// [`crate::Error::Memory`] where nothing fits.
-    pub fn select_solver(&mut self, request: Solver, memory: usize) -> Result<()> {
-        self.choice = select(request, &self.problem(), memory)?;
+    pub fn select_solver(&mut self, request: Solver, memory: usize, learning: bool) -> Result<()> {
+        let problem = Problem { learning: learning && self.layout.n_free() > 0, ..self.problem() };
+        self.choice = select(request, &problem, memory)?;
         Ok(())
     }
 
@@ -191,7 +192,7 @@ impl Model {
             known_noise: self.table.known.is_some(),
             no_noise: self.noise.is_none(),
             factored: self.kept_rank().is_some(),
-            learning: self.layout.n_free() > 0,
+            learning: true,
         }
     }
 
@@ -222,7 +223,7 @@ impl Model {
             choice: self.choice.clone(),
             eigendecompositions: Arc::clone(&self.eigendecompositions),
         };
-        model.select_solver(Solver::Auto, usize::MAX)?;
+        model.select_solver(Solver::Auto, usize::MAX, true)?;
         Ok(model)
     }
 

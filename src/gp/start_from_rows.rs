@@ -106,7 +106,7 @@ impl Model {
         }
         let rows: Vec<usize> = (0..self.n_rows()).filter(|&i| taken[i]).collect();
         let mut some = self.of_rows(&rows)?;
-        some.select_solver(Solver::Dense, usize::MAX)?;
+        some.select_solver(Solver::Dense, usize::MAX, true)?;
         Ok(some)
     }
 }

@@ -46,6 +46,7 @@ struct Document<'a> {
     memory_budget: usize,
     solver: String,
     solver_memory: usize,
+    learns: bool,
     #[serde(borrow)]
     task_names: &'a RawValue,
     #[serde(borrow)]
@@ -62,7 +63,7 @@ fn features(kernel: &Spec, task: &Spec, noise: &str, mean: &str) -> Vec<String> 
 /// # Errors
 /// A refusal where something cannot be kept in a file.
 pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
-    let Structure { term, noise, mean, scaling, fixed, ties, solver, solver_memory } =
+    let Structure { term, noise, mean, scaling, fixed, ties, solver, solver_memory, learns } =
         gp.structure();
     let (posterior, model) = (gp.posterior(), gp.posterior().model());
     let (n, d, t) = (model.n_rows(), model.x().ncols(), model.n_tasks());
@@ -91,6 +92,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
         memory_budget: posterior.memory_budget(),
         solver: solver.to_string(),
         solver_memory: *solver_memory,
+        learns: *learns,
         task_names: &task_names,
         feature_names: &feature_names,
         log_marginal_likelihood: gp.log_marginal_likelihood(),
@@ -158,6 +160,7 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
         ties: read_list("list of ties", document.ties, MANY_PATHS)?,
         solver: read_solver(&document.solver)?,
         solver_memory: document.solver_memory,
+        learns: document.learns,
     };
     let standard_errors = match file.arrays.contains_key("standard_errors") {
         true => Some(matrix(&mut file, "standard_errors", [t, t])?),

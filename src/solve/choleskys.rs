@@ -5,12 +5,12 @@
 //! likelihood and T n^3 with the gradient, which is cheaper for few tasks; but nothing is kept for
 //! other values of B and Sigma.
 
-use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
 
 use super::conditional::{DirectionVariances, assembled};
 use super::{
-    Adjoints, Congruence, Estimate, Factor, KroneckerFactor, LN_TAU, RowCovariances, SolveReport,
-    Spectrum,
+    Adjoints, Congruence, Estimate, Factor, KroneckerFactor, LN_TAU, LeaveOut, Residuals,
+    RowCovariances, SolveReport, Spectrum, TaskMeans,
 };
 use crate::error::Result;
 use crate::linalg;
@@ -205,6 +205,14 @@ impl Factor for CholeskysFactor {
     fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>> {
         // A complete table misses nothing.
         Ok(Array1::zeros(entries.len()))
+    }
+
+    fn leave_out(&self, by: &LeaveOut, means: TaskMeans) -> Result<Residuals> {
+        self.to_kronecker()?.leave_out(by, means)
+    }
+
+    fn leave_out_row_covariances(&self, means: TaskMeans) -> Result<Array3<f64>> {
+        self.to_kronecker()?.leave_out_row_covariances(means)
     }
 
     fn report(&self) -> SolveReport {

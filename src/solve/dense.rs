@@ -4,10 +4,13 @@
 //! log-likelihood is `-1/2 a' (y - mean) - sum log L_ii - N/2 log 2 pi`, and every gradient is read off
 //! `G = a a' - A^-1` (Rasmussen & Williams 2006, eq. 5.9).
 
-use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
 
+use super::leave_out::{self, DensePrecision};
 use super::observed::{RowBlocks, joint_of, variances_of};
-use super::{Adjoints, Estimate, Factor, LN_TAU, RowCovariances, SolveReport};
+use super::{
+    Adjoints, Estimate, Factor, LN_TAU, LeaveOut, Residuals, RowCovariances, SolveReport, TaskMeans,
+};
 use crate::error::Result;
 use crate::linalg;
 use crate::op::{Adjoint, MaskedKronecker, TaskAdjoint};
@@ -137,6 +140,14 @@ impl Factor for DenseFactor {
             let half = linalg::solve_lower(self.lower.view(), c.view());
             Ok(half.mapv(|v| v * v).sum_axis(Axis(0)))
         })
+    }
+
+    fn leave_out(&self, by: &LeaveOut, means: TaskMeans) -> Result<Residuals> {
+        leave_out::observed::leave_out(&DensePrecision::new(self), by, means)
+    }
+
+    fn leave_out_row_covariances(&self, means: TaskMeans) -> Result<Array3<f64>> {
+        leave_out::observed::row_covariances(&DensePrecision::new(self), means)
     }
 
     fn report(&self) -> SolveReport {

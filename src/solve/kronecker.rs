@@ -14,11 +14,12 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
 
 use super::conditional::assembled;
 use super::{
-    Adjoints, Congruence, Estimate, Factor, LN_TAU, RowCovariances, SolveReport, Spectrum,
+    Adjoints, Congruence, Estimate, Factor, LN_TAU, LeaveOut, Residuals, RowCovariances,
+    SolveReport, Spectrum, TaskMeans, leave_out,
 };
 use crate::error::Result;
 use crate::linalg;
@@ -179,6 +180,19 @@ impl KroneckerFactor {
     /// A (n, k): the solution in the common eigenbasis.
     pub(crate) fn coefficients(&self) -> &Array2<f64> {
         &self.coefficients
+    }
+
+    /// The data `U' Y` (n, T).
+    pub(super) fn rotated_data(&self) -> Array2<f64> {
+        // Along each direction by its own weight: the solution alone would drown those with much
+        // signal in the others.
+        let v = self.congruence.vectors.t();
+        let mut whitened = linalg::matmul((&self.coefficients / &self.inverse).view(), v);
+        if let Some(rest) = &self.inverse_rest {
+            let outside = &*self.solution - &linalg::matmul(self.coefficients.view(), v);
+            whitened += &(outside / rest.view().insert_axis(Axis(1)));
+        }
+        self.congruence.color_rows(whitened.view())
     }
 
     /// `U' alpha` (n, T).
@@ -368,6 +382,14 @@ impl Factor for KroneckerFactor {
 
     fn as_kronecker(&self) -> Option<&KroneckerFactor> {
         Some(self)
+    }
+
+    fn leave_out(&self, by: &LeaveOut, means: TaskMeans) -> Result<Residuals> {
+        leave_out::complete(self, by, means)
+    }
+
+    fn leave_out_row_covariances(&self, means: TaskMeans) -> Result<Array3<f64>> {
+        leave_out::complete_row_covariances(self, means)
     }
 
     fn report(&self) -> SolveReport {

@@ -14,7 +14,7 @@ mod spectrum;
 
 use std::borrow::Cow;
 
-use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 pub use choleskys::CholeskysFactor;
@@ -24,7 +24,7 @@ pub use kronecker::{FisherBlocks, KroneckerFactor};
 pub(crate) use leave_out::{
     LN_TAU, fixed_effects, group_rows, leave_out, row_covariances, squares_times,
 };
-pub use leave_out::{LeaveOut, LeftOut, Precision, PrecisionDiagonals};
+pub use leave_out::{LeaveOut, LeftOut, Precision, PrecisionDiagonals, Residuals, TaskMeans};
 pub(crate) use resolvent::{Combined, Resolvent};
 pub use schur::SchurFactor;
 pub use select::Solver;
@@ -213,6 +213,30 @@ pub trait Factor: std::fmt::Debug + Send + Sync {
     /// The factor of a complete table, where it is one.
     fn as_kronecker(&self) -> Option<&KroneckerFactor> {
         None
+    }
+
+    /// What is left out at a time, less what all other observations say of it; kernel, B and noise
+    /// are held.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] for labels of another number than there are rows;
+    /// [`crate::Error::NotPositive`] where signal and noise are so far apart that a block has no
+    /// Cholesky factor; [`crate::Error::Numerical`] where a prediction overflows;
+    /// [`crate::Error::Incompatible`] where nothing is left to learn the mean of a task from, and for
+    /// solvers that do not hold an inverse covariance.
+    fn leave_out(&self, by: &LeaveOut, means: TaskMeans) -> Result<Residuals> {
+        let _ = (by, means);
+        Err(leave_out::not_exact(&self.report().solver))
+    }
+
+    /// Covariances (n, T, T) between the observations of a row given all other rows; NaN where nothing
+    /// was observed.
+    ///
+    /// # Errors
+    /// As [`Factor::leave_out`].
+    fn leave_out_row_covariances(&self, means: TaskMeans) -> Result<Array3<f64>> {
+        let _ = means;
+        Err(leave_out::not_exact(&self.report().solver))
     }
 
     /// What was done.

@@ -16,12 +16,13 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis, s};
 
 use super::conditional::DirectionVariances;
+use super::leave_out::{self, SchurPrecision};
 use super::{
-    Adjoints, Congruence, Estimate, Factor, KroneckerFactor, LN_TAU, RowCovariances, SolveReport,
-    Spectrum,
+    Adjoints, Congruence, Estimate, Factor, KroneckerFactor, LN_TAU, LeaveOut, Residuals,
+    RowCovariances, SolveReport, Spectrum, TaskMeans,
 };
 use crate::error::Result;
 use crate::linalg;
@@ -80,14 +81,12 @@ impl SchurFactor {
         let zeroed = KroneckerFactor::new(spectrum, congruence, rotated);
         let g = complement(&zeroed, &dual_vectors, &vectors, &tasks);
         let lower = linalg::cholesky(g.view())?;
-        // What the zeros at the gaps are less than their conditional mean.
         let dual = zeroed.rotated_dual();
         let at_gaps: Array1<f64> =
             vectors.rows().into_iter().zip(&tasks).map(|(u, &t)| u.dot(&dual.column(t))).collect();
-        let half = linalg::solve_lower(lower.view(), at_gaps.insert_axis(Axis(1)).view());
-        let gaps = linalg::solve_lower_transpose(lower.view(), half.view());
         let mut rotated = rotated.to_owned();
-        for ((u, &t), gap) in vectors.rows().into_iter().zip(&tasks).zip(&gaps) {
+        let excess = excess(&lower, at_gaps);
+        for ((u, &t), gap) in vectors.rows().into_iter().zip(&tasks).zip(&excess) {
             rotated.column_mut(t).scaled_add(-gap, &u);
         }
         let filled = KroneckerFactor::new(
@@ -106,6 +105,11 @@ impl SchurFactor {
     /// Which entries were observed.
     pub fn pattern(&self) -> &Arc<Pattern> {
         &self.pattern
+    }
+
+    /// U_m (m, n), and the factor R of G (m, m).
+    pub(super) fn gaps(&self) -> (&Array2<f64>, &Array2<f64>) {
+        (&self.vectors, &self.lower)
     }
 
     /// `R^-1 diag(W_m[:, q]) U_m diag(1 / Lam_q)` (m, n).
@@ -187,6 +191,13 @@ impl SchurFactor {
     }
 }
 
+/// `G^-1 a`: how far zeros at the gaps exceed their conditional means, from the dual coefficients a
+/// there of the table that has them.
+fn excess(lower: &Array2<f64>, dual: Array1<f64>) -> Array1<f64> {
+    let half = linalg::solve_lower(lower.view(), dual.insert_axis(Axis(1)).view());
+    linalg::solve_lower_transpose(lower.view(), half.view()).remove_axis(Axis(1))
+}
+
 /// G (m, m), one pair of tasks at a time: `U_t diag(sum_l W_tl W_ul / Lam_l) U_u'`.
 fn complement(
     factor: &KroneckerFactor,
@@ -244,12 +255,15 @@ impl RowCovariances for WithGaps<'_> {
 
 impl Factor for SchurFactor {
     fn solve(&self, rhs: ArrayView2<f64>) -> Result<Array2<f64>> {
-        let known = self.pattern.scatter(self.pattern.gather(rhs).view());
-        let spectrum = Arc::clone(self.filled.spectrum());
-        let rotated = linalg::matmul(spectrum.vectors.t(), known.view());
-        let congruence = self.filled.congruence().clone();
-        let pattern = Arc::clone(&self.pattern);
-        Ok(SchurFactor::new(spectrum, congruence, rotated.view(), pattern)?.dual())
+        let mut table = self.pattern.scatter(self.pattern.gather(rhs).view());
+        let zeroed = self.filled.solve(table.view())?;
+        let missing = self.pattern.missing();
+        let at_gaps: Array1<f64> = missing.iter().map(|&e| zeroed[e]).collect();
+        for (&e, gap) in missing.iter().zip(&excess(&self.lower, at_gaps)) {
+            table[e] = -gap;
+        }
+        let solution = self.filled.solve(table.view())?;
+        Ok(self.pattern.scatter(self.pattern.gather(solution.view()).view()))
     }
 
     fn log_det(&self) -> Estimate {
@@ -324,6 +338,14 @@ impl Factor for SchurFactor {
         let places: std::collections::BTreeMap<(usize, usize), usize> =
             self.pattern.missing().iter().copied().zip(0..).collect();
         Ok(entries.iter().map(|e| places.get(e).map_or(0.0, |&p| variances[p])).collect())
+    }
+
+    fn leave_out(&self, by: &LeaveOut, means: TaskMeans) -> Result<Residuals> {
+        leave_out::observed::leave_out(&SchurPrecision::new(self), by, means)
+    }
+
+    fn leave_out_row_covariances(&self, means: TaskMeans) -> Result<Array3<f64>> {
+        leave_out::observed::row_covariances(&SchurPrecision::new(self), means)
     }
 
     fn report(&self) -> SolveReport {

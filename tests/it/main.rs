@@ -17,6 +17,7 @@ mod layering;
 mod layouts;
 mod learning;
 mod leave_out;
+mod leave_out_gaps;
 mod model_file_refusals;
 mod model_files;
 mod reference;

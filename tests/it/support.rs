@@ -1,7 +1,6 @@
 //! Shared by the conformance tests: accurate differences, mixed data, registries as lists, and what
 //! every fitted model must satisfy.
 
-use coregion::solve::Congruence;
 use coregion::estimator::Warning;
 use coregion::gp::JointObjective;
 use coregion::gram;
@@ -10,6 +9,7 @@ use coregion::learn::{Objective, Stop};
 use coregion::linalg;
 use coregion::param::{Layout, ParamSpec};
 use coregion::prelude::*;
+use coregion::solve::Congruence;
 use coregion::task;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 

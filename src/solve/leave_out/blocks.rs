@@ -7,16 +7,16 @@ use crate::error::Result;
 use crate::linalg;
 
 /// A block of P solved for what the dual coefficients say of it.
-struct Block {
+pub(super) struct Block {
     /// `P_SS^-1 C_S`, with the columns of C_S.
-    residual: Array2<f64>,
+    pub(super) residual: Array2<f64>,
     /// The diagonal of `P_SS^-1`.
-    variances: Array1<f64>,
+    pub(super) variances: Array1<f64>,
     /// `1/2 log|P_SS|`.
-    half_log_det: f64,
+    pub(super) half_log_det: f64,
 }
 
-fn solve(block: &Array2<f64>, dual: ArrayView2<f64>) -> Result<Block> {
+pub(super) fn solve(block: &Array2<f64>, dual: ArrayView2<f64>) -> Result<Block> {
     let l = linalg::cholesky(block.view())?;
     let half = linalg::solve_lower(l.view(), dual);
     let inverse = linalg::solve_lower(l.view(), Array2::eye(l.nrows()).view());

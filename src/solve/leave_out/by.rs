@@ -16,7 +16,8 @@ use crate::error::{Error, Result};
 /// Entries keep the other tasks at the same input: they answer how well a gap in a table is filled,
 /// and are optimistic for new inputs. Tasks say what the tasks know of each other: a whole column is
 /// predicted from the other columns at the same inputs. Rows that are near copies of each other (time
-/// series, transects) should be left out in groups.
+/// series, transects) should be left out in groups. Of a table with gaps it is what was observed of
+/// them.
 ///
 /// ```
 /// use coregion::solve::LeaveOut;

@@ -6,7 +6,8 @@
 //! with covariance `P_SS^-1` and differ from their mean by `P_SS^-1 C_S` (Sundararajan & Keerthi
 //! 2001; Dubrule 1983; for blocks Ginsbourger & Schaerer 2021). In the common eigenbasis of
 //! [`KroneckerFactor`] the blocks of P are sums over few directions, so that no block is inverted that
-//! has not the size of what is left out.
+//! has not the size of what is left out. Of a table with gaps P is the precision of what was observed
+//! ([`observed`]).
 //!
 //! An unpenalised column `h` (an intercept for each task) turns P into the precision of contrasts,
 //! `A^-1 - A^-1 H (H' A^-1 H)^-1 H' A^-1`: the intercepts are learned anew from what is left. Kernel,
@@ -14,12 +15,18 @@
 
 mod blocks;
 mod by;
+mod means;
+pub(super) mod observed;
+mod observed_precision;
 mod precision;
 
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis};
 
 pub use by::LeaveOut;
 pub(crate) use by::rows as group_rows;
+pub use means::TaskMeans;
+pub(super) use means::{complete, complete_row_covariances, not_exact};
+pub(super) use observed_precision::{DensePrecision, SchurPrecision};
 pub(crate) use precision::squares_times;
 pub use precision::{Precision, PrecisionDiagonals};
 
@@ -30,7 +37,8 @@ use crate::linalg;
 /// `log 2 pi`.
 pub(crate) const LN_TAU: f64 = 1.837_877_066_409_345_3;
 
-/// What is left out and predicted from the rest, against the observations.
+/// What is left out and predicted from the rest, against the observations; NaN where nothing was
+/// observed.
 ///
 /// ```
 /// # use coregion::prelude::*;
@@ -51,15 +59,34 @@ pub struct LeftOut {
     pub std: Array2<f64>,
     /// Log predictive densities of what is left out together: (n, T) for entries, (n, 1) for rows,
     /// (1, T) for tasks, (G, 1) for G groups of rows, (G, T) for groups by task; groups in the order
-    /// of their labels.
+    /// of their labels. NaN where what is left out together holds no observed entry.
     pub log_density: Array2<f64>,
 }
 
-/// What is left out less its prediction; the units are those of the factored data.
-pub(crate) struct Residuals {
-    pub(crate) residual: Array2<f64>,
-    pub(crate) std: Array2<f64>,
-    pub(crate) log_density: Array2<f64>,
+/// What is left out less its prediction, with the shapes of [`LeftOut`]; the units are those of the
+/// factored data, and NaN stands where nothing was observed.
+///
+/// ```
+/// use coregion::solve::{Factor, LeaveOut, Residuals, TaskMeans};
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// let factor = gp.posterior().factor();
+/// let left_out: Residuals = factor.leave_out(&LeaveOut::Row, TaskMeans::Held)?;
+/// let means = gp.leave_one_out(&LeaveOut::Row)?.mean;
+/// assert!((&y - &means - &left_out.residual).iter().all(|v| v.abs() < 1e-12));
+/// # Ok::<(), coregion::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Residuals {
+    /// Observations less their predicted means (n, T).
+    pub residual: Array2<f64>,
+    /// Standard deviations of the observations, noise included (n, T).
+    pub std: Array2<f64>,
+    /// Log predictive densities of what is left out together.
+    pub log_density: Array2<f64>,
 }
 
 impl Residuals {
@@ -86,18 +113,28 @@ impl Residuals {
         self
     }
 
-    /// The predictions for observations `y`.
+    /// The predictions for observations `y`, NaN where nothing was observed.
     pub(crate) fn of(self, y: ArrayView2<f64>) -> Result<LeftOut> {
         let Residuals { residual, std, log_density } = self;
         let out = LeftOut { mean: &y - &residual, std, log_density };
-        let all = out.mean.iter().chain(&out.std).chain(&out.log_density);
-        match all.into_iter().find(|v| !v.is_finite()) {
+        let complete = !y.iter().any(|v| v.is_nan());
+        let observed = out.mean.iter().zip(&out.std).zip(&y).filter(|(_, y)| !y.is_nan());
+        let entries = observed.flat_map(|((mean, std), _)| [mean, std]);
+        // Of tables with gaps a block without an observation has no density.
+        let densities = out.log_density.iter().filter(|v| complete || !v.is_nan());
+        let beyond = entries.chain(densities).find(|v| !v.is_finite()).copied();
+        match beyond {
             None => Ok(out),
-            Some(value) => Err(Error::Numerical {
-                operation: "leave-out".to_string(),
-                detail: format!("a prediction is {value}: signal and noise are too far apart"),
-            }),
+            Some(value) => Err(too_far_apart("prediction", value)),
         }
+    }
+}
+
+/// The refusal of a result that is no number.
+fn too_far_apart(what: &str, value: f64) -> Error {
+    Error::Numerical {
+        operation: "leave-out".to_string(),
+        detail: format!("a {what} is {value}: signal and noise are too far apart"),
     }
 }
 
@@ -113,14 +150,7 @@ pub(crate) fn leave_out(
 ) -> Result<Residuals> {
     let n = factor.spectrum().len();
     by.check(n)?;
-    if fixed.is_some() && by.takes_every_row(n) {
-        return Err(Error::Incompatible {
-            options: format!("an intercept for each task and leaving out by {by}"),
-            advice: "no row is left to learn the intercept from: leave out by rows, entries or \
-                     smaller groups, or fit without intercepts"
-                .to_string(),
-        });
-    }
+    check_fixed(n, fixed.is_some(), by)?;
     let precision = Precision::new(factor, fixed);
     match by {
         LeaveOut::Entry => Ok(entries(&precision)),
@@ -129,6 +159,20 @@ pub(crate) fn leave_out(
         LeaveOut::Groups(labels) => blocks::groups(&precision, &group_rows(labels)),
         LeaveOut::GroupsByTask(labels) => blocks::groups_by_task(&precision, &group_rows(labels)),
     }
+}
+
+/// Refuses to learn intercepts from no row.
+fn check_fixed(n: usize, fixed: bool, by: &LeaveOut) -> Result<()> {
+    if !fixed || !by.takes_every_row(n) {
+        return Ok(());
+    }
+    Err(Error::Incompatible {
+        options: format!("an intercept for each task and leaving out by {by}"),
+        advice:
+            "no row is left to learn the intercept from: leave out by rows, entries or smaller \
+                 groups, or fit without intercepts"
+                .to_string(),
+    })
 }
 
 /// Log density of residuals with variance 1 / precision and dual coefficient c.

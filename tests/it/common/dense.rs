@@ -141,7 +141,8 @@ pub fn left_out_blocks(by: &LeaveOut, n: usize, t: usize) -> Vec<Vec<usize>> {
 }
 
 /// What leaving out should say, by refitting without each block: means, standard deviations of the
-/// observation (n, T), and log densities in the order of the blocks.
+/// observation (n, T), and log densities in the order of the blocks. What is NaN in the table was not
+/// observed, and is NaN in the answer.
 pub fn leave_out(
     c: &Array2<f64>,
     fixed: Option<&Array2<f64>>,
@@ -149,16 +150,37 @@ pub fn leave_out(
     by: &LeaveOut,
 ) -> (Array2<f64>, Array2<f64>, Vec<f64>) {
     let (n, t) = y.dim();
-    let flat = Array1::from_iter(y.iter().copied());
-    let (mut mean, mut std) = (Array2::zeros((n, t)), Array2::zeros((n, t)));
+    let nothing = || Array2::from_elem((n, t), f64::NAN);
+    let (mut mean, mut std) = (nothing(), nothing());
     let mut densities = Vec::new();
     for block in left_out_blocks(by, n, t) {
-        let p = refit_without(c, fixed, &flat, &block);
+        let (block, p) = refit_observed_without(c, fixed, y, &block);
         for (local, &place) in block.iter().enumerate() {
             mean[[place / t, place % t]] = p.mean[local];
             std[[place / t, place % t]] = p.covariance[[local, local]].sqrt();
         }
-        densities.push(p.log_density);
+        densities.push(if block.is_empty() { f64::NAN } else { p.log_density });
     }
     (mean, std, densities)
+}
+
+/// [`refit_without`] on the observed entries of a table: those of the block, and what is said of them.
+pub fn refit_observed_without(
+    c: &Array2<f64>,
+    fixed: Option<&Array2<f64>>,
+    y: &Array2<f64>,
+    block: &[usize],
+) -> (Vec<usize>, Predicted) {
+    let flat = Array1::from_iter(y.iter().copied());
+    let observed: Vec<usize> = (0..flat.len()).filter(|&p| !flat[p].is_nan()).collect();
+    let local: Vec<usize> = (0..observed.len()).filter(|&q| block.contains(&observed[q])).collect();
+    let fixed = fixed.map(|h| {
+        let h = h.select(Axis(0), &observed);
+        let used: Vec<usize> =
+            (0..h.ncols()).filter(|&q| h.column(q).iter().any(|v| *v != 0.0)).collect();
+        h.select(Axis(1), &used)
+    });
+    let c = c.select(Axis(0), &observed).select(Axis(1), &observed);
+    let p = refit_without(&c, fixed.as_ref(), &flat.select(Axis(0), &observed), &local);
+    (local.iter().map(|&q| observed[q]).collect(), p)
 }

@@ -1,0 +1,197 @@
+//! A fitted model that has seen more rows, and one of its tasks alone.
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, ArrayView2};
+
+use super::fitted::FittedMultiTaskGp;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::gp::{Posterior, Uncertainty};
+
+impl FittedMultiTaskGp {
+    /// The model with rows added, nothing learned anew: kernel, B, noise and mean are held.
+    ///
+    /// `x` (m, d) and `y` (m, T), with NaN where nothing was measured. Exact: what a model of all rows at
+    /// these parameters says. The covariance of all observations is factored again, at the cost of one
+    /// evaluation of the likelihood.
+    ///
+    /// ```
+    /// use coregion::prelude::*;
+    /// use ndarray::array;
+    /// let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// let y = array![[0.0, 0.1], [0.8, 0.9], [0.9, 1.0], [0.1, 0.2], [-0.8, -0.7]];
+    /// let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let more = gp.condition(array![[5.0]].view(), array![[-0.9, f64::NAN]].view())?;
+    /// let std = |gp: &FittedMultiTaskGp| {
+    ///     Ok::<_, Error>(gp.predict(array![[5.0]].view(), Uncertainty::Std)?.std()?[[0, 1]])
+    /// };
+    /// assert!(std(&more)? < std(&gp)?);
+    /// assert_eq!(more.parameters(), gp.parameters());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Dataset::append`]; [`Error::Memory`] where the solver does not fit any more.
+    pub fn condition(&self, x: ArrayView2<f64>, y: ArrayView2<f64>) -> Result<Self> {
+        self.with_data(self.data.append(x, y)?)
+    }
+
+    /// The same where noise variances are known: `noise_variances` (m, T) of the new rows.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// let x = array![[0.0], [1.0], [2.0], [3.0]];
+    /// let y = array![[0.0], [0.8], [0.9], [0.1]];
+    /// let variances = array![[0.1], [0.01], [0.01], [0.1]];
+    /// let data = Dataset::new(x.view(), y.view())?.with_noise_variances(variances.view())?;
+    /// let gp = MultiTaskGp::new(Rbf::ard()).noise(Noise::None).fit(&data)?;
+    /// let (xn, yn, vn) = (array![[4.0]], array![[-0.8]], array![[0.02]]);
+    /// let more = gp.condition_with_noise_variances(xn.view(), yn.view(), vn.view())?;
+    /// assert_eq!(more.data().n_rows(), 5);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FittedMultiTaskGp::condition`].
+    pub fn condition_with_noise_variances(
+        &self,
+        x: ArrayView2<f64>,
+        y: ArrayView2<f64>,
+        noise_variances: ArrayView2<f64>,
+    ) -> Result<Self> {
+        self.with_data(self.data.append_with_noise_variances(x, y, noise_variances)?)
+    }
+
+    /// The same parameters with other data.
+    fn with_data(&self, data: Dataset) -> Result<Self> {
+        let model = self.structure().bind(&data)?;
+        let natural = self.posterior.natural().to_vec();
+        if model.layout().n_natural() != natural.len() {
+            return Err(Error::Incompatible {
+                options: "these rows and the parameters learned".to_string(),
+                advice: "the rows give the kernel other parameters: fit again".to_string(),
+            });
+        }
+        let posterior = Posterior::new(Arc::new(model), natural, self.posterior.memory_budget())?;
+        let mut report = self.report.clone();
+        report.solve = posterior.factor().report();
+        let errors = self.task_correlation_std_error().cloned();
+        let structure = self.structure().clone();
+        Ok(FittedMultiTaskGp::new(structure, &data, posterior, errors, report))
+    }
+
+    /// One task as a model of its own: what all tasks say of it.
+    ///
+    /// ```
+    /// use coregion::prelude::*;
+    /// use ndarray::array;
+    /// let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// let y = array![[0.0, 0.1], [0.8, 0.9], [0.9, 1.0], [0.1, 0.2], [-0.8, -0.7]];
+    /// let data = Dataset::new(x.view(), y.view())?.with_task_names(["Cd", "Ni"])?;
+    /// let gp = MultiTaskGp::new(Rbf::ard()).fit(&data)?;
+    /// let nickel = gp.task_view("Ni")?;
+    /// let (mean, std) = nickel.predict(array![[1.5], [2.5]].view(), Uncertainty::Std)?;
+    /// let both = gp.predict(array![[1.5], [2.5]].view(), Uncertainty::Std)?;
+    /// assert_eq!(mean, both.mean.column(1));
+    /// assert_eq!(std.unwrap(), both.std()?.column(1));
+    /// assert!(gp.task_view("Zn").is_err());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] where no task has the name.
+    pub fn task_view(&self, name: &str) -> Result<TaskView> {
+        let task = self.task_names().iter().position(|known| known == name);
+        let task = task.ok_or_else(|| Error::UnknownName {
+            kind: "task".to_string(),
+            name: name.to_string(),
+            known: self.task_names().to_vec(),
+        })?;
+        Ok(TaskView { gp: Arc::new(self.clone()), task })
+    }
+}
+
+/// One task of a fitted model: predictions of it alone, from everything the model has seen.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// use coregion::estimator::TaskView;
+/// let first: TaskView = gp.task_view("task 0")?;
+/// assert_eq!((first.name(), first.variance()), ("task 0", gp.task_covariance()[[0, 0]]));
+/// assert_eq!(first.noise_variance(), gp.noise_covariance()[[0, 0]]);
+/// # Ok::<(), coregion::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct TaskView {
+    gp: Arc<FittedMultiTaskGp>,
+    task: usize,
+}
+
+impl TaskView {
+    /// Name of the task.
+    pub fn name(&self) -> &str {
+        &self.gp.task_names()[self.task]
+    }
+
+    /// Means, and standard deviations where asked for, at xs (m, d): both (m).
+    ///
+    /// # Errors
+    /// As [`FittedMultiTaskGp::predict`].
+    pub fn predict(
+        &self,
+        xs: ArrayView2<f64>,
+        uncertainty: Uncertainty,
+    ) -> Result<(Array1<f64>, Option<Array1<f64>>)> {
+        let all = self.gp.predict(xs, uncertainty)?;
+        let own = |table: &Array2<f64>| table.column(self.task).to_owned();
+        Ok((own(&all.mean), all.std.as_ref().map(own)))
+    }
+
+    /// Joint draws at xs (m, d): (m, n_samples).
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// let draws = gp.task_view("task 1")?.sample(array![[1.5], [2.5]].view(), 10, false, 7)?;
+    /// assert_eq!(draws.dim(), (2, 10));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FittedMultiTaskGp::sample`].
+    pub fn sample(
+        &self,
+        xs: ArrayView2<f64>,
+        n_samples: usize,
+        include_noise: bool,
+        seed: u64,
+    ) -> Result<Array2<f64>> {
+        let all = self.gp.sample(xs, n_samples, include_noise, seed)?;
+        Ok(all.index_axis(ndarray::Axis(1), self.task).to_owned())
+    }
+
+    /// The task's own entry of B: the kernel times it is the prior covariance of its function.
+    pub fn variance(&self) -> f64 {
+        let sigma = self.gp.noise_matrix();
+        self.gp.task_matrix().diagonal(&sigma)[self.task]
+    }
+
+    /// Variance of the task's learned noise.
+    pub fn noise_variance(&self) -> f64 {
+        self.gp.noise_matrix().diagonal()[self.task]
+    }
+
+    /// The whole model.
+    pub fn model(&self) -> &FittedMultiTaskGp {
+        &self.gp
+    }
+}
