@@ -299,25 +299,3 @@ fn kernel_ridge_is_the_posterior_mean() {
     assert_close(&mean, &matrix(&case["mean"]), 1e-8);
     assert_close(&gp.posterior().factor().dual(), &matrix(&case["dual_coef"]), 1e-8);
 }
-
-#[test]
-fn data_with_gaps_are_not_fitted_yet() {
-    let json = load("gpy");
-    let case = &json["cases"][0];
-    let x = matrix(&case["X"]);
-    let tasks: Vec<usize> = vector(&case["task"]).iter().map(|&t| t as usize).collect();
-    let y = Array1::from(vector(&case["y"]));
-    let long = Dataset::long(x.view(), y.view(), &tasks).unwrap();
-    assert_eq!(long.to_long(long.y()).unwrap(), y);
-    let error = MultiTaskGp::new(Rbf::ard()).fit(&long).unwrap_err();
-    assert!(error.to_string().starts_with("long data"), "{error}");
-    let dense = load("dense");
-    let case = &dense["cases"][1];
-    let observed: ArrayD<f64> = array(&case["observed"]);
-    let mut y = matrix(&case["Y"]);
-    y.iter_mut().zip(&observed).for_each(|(v, o)| *v = if *o == 0.0 { f64::NAN } else { *v });
-    let masked = Dataset::new(matrix(&case["X"]).view(), y.view()).unwrap();
-    assert_eq!(masked.n_observed() as f64, observed.sum());
-    let error = MultiTaskGp::new(Rbf::ard()).fit(&masked).unwrap_err();
-    assert!(error.to_string().starts_with("masked data"), "{error}");
-}
