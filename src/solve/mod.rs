@@ -3,6 +3,7 @@
 mod conditional;
 mod congruence;
 mod dense;
+mod iterative;
 mod kronecker;
 mod leave_out;
 mod observed;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use congruence::Congruence;
 pub(crate) use dense::DENSE_LIMIT;
 pub use dense::DenseFactor;
+pub use iterative::{CgSettings, CgState, IterativeFactor};
 pub use kronecker::{FisherBlocks, KroneckerFactor};
 pub(crate) use leave_out::{
     LN_TAU, fixed_effects, group_rows, leave_out, row_covariances, squares_times,
