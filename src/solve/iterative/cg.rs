@@ -69,7 +69,8 @@ pub(super) fn solve(
         z = p.solve(&residual);
         rho = products(&residual, &z);
     }
-    let relative_of = |rho: f64, size: f64| if size > 0.0 { rho.max(0.0).sqrt() / size } else { 0.0 };
+    let relative_of =
+        |rho: f64, size: f64| if size > 0.0 { rho.max(0.0).sqrt() / size } else { 0.0 };
     let mut out = Solved {
         x: x.clone(),
         relative: rho.iter().zip(&sizes).map(|(r, s)| relative_of(*r, *s)).collect(),
@@ -117,7 +118,8 @@ pub(super) fn solve(
         if !all {
             active.keep(&keep);
         }
-        for ((mut d, z), beta) in active.direction.rows_mut().into_iter().zip(z.rows()).zip(&betas) {
+        for ((mut d, z), beta) in active.direction.rows_mut().into_iter().zip(z.rows()).zip(&betas)
+        {
             d.zip_mut_with(&z, |d, z| *d = z + beta * *d);
         }
     }

@@ -157,14 +157,8 @@ impl IterativeFactor {
             coefficients: Vec::new(),
         };
         let row = all.slice(s![..1, ..]);
-        let (own, rest) = cg::solve_measured(
-            &covariance,
-            &preconditioner,
-            row,
-            own,
-            settings.tolerance,
-            limit,
-        );
+        let (own, rest) =
+            cg::solve_measured(&covariance, &preconditioner, row, own, settings.tolerance, limit);
         check(&own)?;
         let probes = OnceLock::new();
         if with_probes {
@@ -224,8 +218,7 @@ impl IterativeFactor {
         for (part, mut target) in parts.zip(out.axis_chunks_iter_mut(Axis(0), AT_ONCE)) {
             let tolerances = vec![s.tolerance; part.nrows()];
             let solved = cg::solve(a, p, part, None, &tolerances, s.max_iterations);
-            let (solved, _) =
-                cg::solve_measured(a, p, part, solved, s.tolerance, s.max_iterations);
+            let (solved, _) = cg::solve_measured(a, p, part, solved, s.tolerance, s.max_iterations);
             check(&solved)?;
             target.assign(&solved.x);
         }

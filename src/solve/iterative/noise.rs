@@ -43,7 +43,8 @@ impl NoiseRoot {
         let groups = a.pattern().by_row();
         let block = |group: &Vec<(usize, usize)>| {
             let size = group.len();
-            let mut m = Array2::from_shape_fn((size, size), |(p, q)| sigma[[group[p].1, group[q].1]]);
+            let mut m =
+                Array2::from_shape_fn((size, size), |(p, q)| sigma[[group[p].1, group[q].1]]);
             if let Some(known) = a.known() {
                 m.diag_mut().iter_mut().zip(group).for_each(|(d, &(place, _))| *d += known[place]);
             }
@@ -77,20 +78,28 @@ impl NoiseRoot {
 
     /// `R v` for each row v.
     pub(super) fn color(&self, v: &mut Array2<f64>) {
-        self.each(v, |s, x| *x *= s, |l, x| {
-            for i in (0..x.len()).rev() {
-                x[i] = (0..=i).map(|j| l[[i, j]] * x[j]).sum();
-            }
-        });
+        self.each(
+            v,
+            |s, x| *x *= s,
+            |l, x| {
+                for i in (0..x.len()).rev() {
+                    x[i] = (0..=i).map(|j| l[[i, j]] * x[j]).sum();
+                }
+            },
+        );
     }
 
     /// `R' v` for each row v.
     pub(super) fn color_transpose(&self, v: &mut Array2<f64>) {
-        self.each(v, |s, x| *x *= s, |l, x| {
-            for i in 0..x.len() {
-                x[i] = (i..x.len()).map(|j| l[[j, i]] * x[j]).sum();
-            }
-        });
+        self.each(
+            v,
+            |s, x| *x *= s,
+            |l, x| {
+                for i in 0..x.len() {
+                    x[i] = (i..x.len()).map(|j| l[[j, i]] * x[j]).sum();
+                }
+            },
+        );
     }
 
     /// Replaces each row of v, entry by entry or block by block.
