@@ -4,6 +4,7 @@
 use coregion::gram;
 use coregion::kernel::Kernel;
 use coregion::prelude::*;
+use coregion::solve::Factor;
 use coregion::spec::{Spec, Value};
 use ndarray::{Array1, Array2, ArrayD, Axis};
 use serde_json::Value as Json;
