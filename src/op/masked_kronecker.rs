@@ -1,5 +1,6 @@
 //! The covariance of the observed entries of a table.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayView2, s};
@@ -113,72 +114,150 @@ impl MaskedKronecker {
         out
     }
 
-    /// The product with vectors over the observed entries (N, c): `2 n^2 T + 2 n T^2` operations for
-    /// each, or `2 n N` where most of the table is missing.
-    pub fn times(&self, v: ArrayView2<f64>) -> Array2<f64> {
-        let mut out = self.signal_times(v);
-        out += &self.noise_times(v);
+    /// Rows of the signal part at some places, from one place to another (k, to - from).
+    pub(crate) fn signal_rows(&self, places: &[usize], part: Range<usize>) -> Array2<f64> {
+        let p = &self.pattern;
+        let entries = self.entries_at(places);
+        let mut out = Array2::zeros((places.len(), part.len()));
+        for t in 0..p.n_tasks() {
+            let span = p.span(t);
+            let (from, to) = (span.start.max(part.start), span.end.min(part.end));
+            if from >= to {
+                continue;
+            }
+            let rows = &p.rows_of(t)[from - span.start..to - span.start];
+            let mut block = out.slice_mut(s![.., from - part.start..to - part.start]);
+            for (target, &(j, u)) in block.rows_mut().into_iter().zip(&entries) {
+                let (b, k) = (self.task[[u, t]], self.gram.row(j));
+                target.into_iter().zip(rows).for_each(|(v, &i)| *v = b * k[i]);
+            }
+        }
         out
+    }
+
+    /// The signal part between some places (k, k).
+    pub(crate) fn signal_between(&self, places: &[usize]) -> Array2<f64> {
+        let entries = self.entries_at(places);
+        Array2::from_shape_fn((places.len(), places.len()), |(p, q)| {
+            let ((i, t), (j, u)) = (entries[p], entries[q]);
+            self.task[[t, u]] * self.gram[[i, j]]
+        })
+    }
+
+    /// The observed entries (row, task) at some places.
+    pub(crate) fn entries_at(&self, places: &[usize]) -> Vec<(usize, usize)> {
+        let entries: Vec<(usize, usize)> = self.pattern.observed().collect();
+        places.iter().map(|&p| entries[p]).collect()
+    }
+
+    /// The product with vectors over the observed entries (N, c): `2 n^2 T + 2 n T^2` operations for
+    /// each, or `2 n N` where most of the table is missing. It comes with each vector contiguous in
+    /// memory, and is fastest for vectors that come so.
+    pub fn times(&self, v: ArrayView2<f64>) -> Array2<f64> {
+        self.rows_times(v.t(), true).reversed_axes()
     }
 
     /// The product of the signal part with vectors (N, c).
     pub fn signal_times(&self, v: ArrayView2<f64>) -> Array2<f64> {
-        let p = &self.pattern;
-        let (n, t, c) = (p.n_rows(), p.n_tasks(), v.ncols());
-        // K Z for every task, side by side: (n, T c) with the columns of task t at t c ...
-        let mut through = Array2::<f64>::zeros((n, t * c));
-        if 4 * p.n_observed() < n * t {
-            for u in (0..t).filter(|&u| !p.rows_of(u).is_empty()) {
-                let columns = self.gram.select(ndarray::Axis(1), p.rows_of(u));
-                let part = through.slice_mut(s![.., u * c..(u + 1) * c]);
-                linalg::matmul_into(columns.view(), v.slice(s![p.span(u), ..]), part);
-            }
-        } else {
-            let mut z = Array2::<f64>::zeros((n, t * c));
-            for u in 0..t {
-                let mut part = z.slice_mut(s![.., u * c..(u + 1) * c]);
-                for (&i, row) in p.rows_of(u).iter().zip(v.slice(s![p.span(u), ..]).rows()) {
-                    part.row_mut(i).assign(&row);
-                }
-            }
-            linalg::matmul_into(self.gram.view(), z.view(), through.view_mut());
-        }
-        self.mix(&through, c)
+        self.rows_times(v.t(), false).reversed_axes()
     }
 
-    /// `sum_u B[t, u] M[i, u]` at each observed entry, for M (n, T c).
-    fn mix(&self, through: &Array2<f64>, c: usize) -> Array2<f64> {
-        let p = &self.pattern;
-        let mut out = Array2::zeros((p.n_observed(), c));
-        let n = p.n_rows();
-        // As rows (i, column) by tasks the sum over tasks is one product with B.
-        let mut by_task = Array2::<f64>::zeros((n * c, p.n_tasks()));
-        for (i, row) in through.rows().into_iter().enumerate() {
-            for (u, part) in row.exact_chunks(c).into_iter().enumerate() {
-                part.iter().enumerate().for_each(|(q, v)| by_task[[i * c + q, u]] = *v);
+    /// The product with vectors that are the rows of v (c, N), with or without the noise part.
+    pub(crate) fn rows_times(&self, v: ArrayView2<f64>, with_noise: bool) -> Array2<f64> {
+        let t = self.pattern.n_tasks();
+        let tables = self.tables(v);
+        let through = self.kernel_times(v, &tables);
+        let mut mixed = Array2::<f64>::zeros(tables.dim());
+        for q in 0..v.nrows() {
+            let block = s![q * t..(q + 1) * t, ..];
+            let mut part = mixed.slice_mut(block);
+            linalg::matmul_into(self.task.view(), through.slice(block), part.view_mut());
+            if let (true, NoiseMatrix::Dense(sigma)) = (with_noise, &self.noise) {
+                linalg::matmul_add(sigma.view(), tables.slice(block), part);
             }
         }
-        let mixed = linalg::matmul(by_task.view(), self.task.view());
-        for (a, (i, t)) in p.observed().enumerate() {
-            for q in 0..c {
-                out[[a, q]] = mixed[[i * c + q, t]];
+        let mut out = self.gather_tables(&mixed);
+        if with_noise {
+            self.add_diagonal_noise(v, &mut out);
+        }
+        out
+    }
+
+    /// The tables of vectors that are the rows of v (c, N): row `q T + t` of (c T, n) has the entries
+    /// of vector q that are of task t, and zeros at its gaps.
+    pub(crate) fn tables(&self, v: ArrayView2<f64>) -> Array2<f64> {
+        let p = &self.pattern;
+        let t = p.n_tasks();
+        let mut out = Array2::<f64>::zeros((v.nrows() * t, p.n_rows()));
+        for (q, vector) in v.rows().into_iter().enumerate() {
+            for u in 0..t {
+                let mut row = out.row_mut(q * t + u);
+                let part = vector.slice(s![p.span(u)]);
+                p.rows_of(u).iter().zip(part).for_each(|(&i, value)| row[i] = *value);
             }
         }
         out
+    }
+
+    /// The vectors (c, N) of tables (c T, n): [`MaskedKronecker::tables`] backwards.
+    fn gather_tables(&self, tables: &Array2<f64>) -> Array2<f64> {
+        let p = &self.pattern;
+        let t = p.n_tasks();
+        let mut out = Array2::<f64>::zeros((tables.nrows() / t.max(1), p.n_observed()));
+        for (q, mut vector) in out.rows_mut().into_iter().enumerate() {
+            for u in 0..t {
+                let row = tables.row(q * t + u);
+                let part = vector.slice_mut(s![p.span(u)]);
+                part.into_iter().zip(p.rows_of(u)).for_each(|(value, &i)| *value = row[i]);
+            }
+        }
+        out
+    }
+
+    /// The tables (c T, n) of vectors v (c, N), times K.
+    pub(crate) fn kernel_times(&self, v: ArrayView2<f64>, tables: &Array2<f64>) -> Array2<f64> {
+        /// Multiply-adds of a product in the time that it takes to copy one double.
+        const COPY: usize = 32;
+        let p = &self.pattern;
+        let (t, c) = (p.n_tasks(), v.nrows());
+        if p.n_observed() * (c + COPY) >= p.n_rows() * t * c {
+            return linalg::matmul(tables.view(), self.gram.view());
+        }
+        let mut out = Array2::<f64>::zeros(tables.dim());
+        for u in (0..t).filter(|&u| !p.rows_of(u).is_empty()) {
+            let rows = self.gram.select(ndarray::Axis(0), p.rows_of(u));
+            let part = out.slice_mut(s![u..;t, ..]);
+            linalg::matmul_into(v.slice(s![.., p.span(u)]), rows.view(), part);
+        }
+        out
+    }
+
+    /// Adds the product of what the noise has on the diagonal alone with vectors v (c, N).
+    fn add_diagonal_noise(&self, v: ArrayView2<f64>, out: &mut Array2<f64>) {
+        let diagonal = match (&self.noise, &self.known) {
+            (NoiseMatrix::Diagonal(_), _) => self.noise_diagonal(),
+            (NoiseMatrix::Dense(_), Some(known)) => (**known).clone(),
+            (NoiseMatrix::Dense(_), None) => return,
+        };
+        for (mut row, v) in out.rows_mut().into_iter().zip(v.rows()) {
+            ndarray::Zip::from(&mut row).and(&v).and(&diagonal).for_each(|o, v, d| *o += d * v);
+        }
     }
 
     /// The product of the noise part with vectors (N, c).
     pub fn noise_times(&self, v: ArrayView2<f64>) -> Array2<f64> {
-        let mut out = Array2::zeros(v.dim());
-        self.each_noise_entry(|a, b, sigma| {
-            out.row_mut(a).scaled_add(sigma, &v.row(b));
-        });
-        if let Some(known) = &self.known {
-            for ((mut row, v), s) in out.rows_mut().into_iter().zip(v.rows()).zip(known.iter()) {
-                row.scaled_add(*s, &v);
+        let mut out = Array2::zeros((v.ncols(), v.nrows()));
+        if let NoiseMatrix::Dense(sigma) = &self.noise {
+            let t = self.pattern.n_tasks();
+            let mut tables = self.tables(v.t());
+            for mut block in tables.axis_chunks_iter_mut(ndarray::Axis(0), t.max(1)) {
+                let mixed = linalg::matmul(sigma.view(), block.view());
+                block.assign(&mixed);
             }
+            out = self.gather_tables(&tables);
         }
-        out
+        self.add_diagonal_noise(v.t(), &mut out);
+        out.reversed_axes()
     }
 
     /// Calls with the places of each pair of entries of one row, and what Sigma says of it.

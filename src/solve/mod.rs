@@ -4,6 +4,7 @@ mod choleskys;
 mod conditional;
 mod congruence;
 mod dense;
+mod iterative;
 mod kronecker;
 mod leave_out;
 mod observed;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use choleskys::CholeskysFactor;
 pub use congruence::Congruence;
 pub use dense::DenseFactor;
+pub use iterative::{CgSettings, CgState, IterativeFactor};
 pub use kronecker::{FisherBlocks, KroneckerFactor};
 pub(crate) use leave_out::{
     LN_TAU, fixed_effects, group_rows, leave_out, row_covariances, squares_times,

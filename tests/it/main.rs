@@ -11,6 +11,7 @@ mod hostile;
 mod hostile_properties;
 mod hostile_refusals;
 mod hostile_ridge;
+mod iterative;
 mod jura;
 mod kernels;
 mod layering;

@@ -1,0 +1,366 @@
+//! The covariance of the observed entries, solved by preconditioned conjugate gradients.
+//!
+//! For tables whose covariance is too large to be formed: memory for the Gram matrix K and r vectors.
+//! Solutions have the accuracy asked for; the log-determinant and its gradient are estimates from random
+//! probes, of known standard error, which a preconditioner of rank r makes small. With the landmarks of
+//! the preconditioner and the random numbers of the probes held, the likelihood is a smooth function of
+//! the parameters.
+
+mod adjoints;
+mod cg;
+mod landmarks;
+mod noise;
+mod preconditioner;
+mod probes;
+mod settings;
+
+use std::sync::OnceLock;
+
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, ArrayView3, Axis, s};
+
+use super::observed::{RowBlocks, joint_of, variances_of};
+use super::{Adjoints, Estimate, Factor, LN_TAU, RowCovariances, SolveReport};
+use crate::error::{Error, Result};
+use crate::linalg;
+use crate::op::MaskedKronecker;
+use cg::{Solved, products};
+use noise::NoiseRoot;
+use preconditioner::Preconditioner;
+use probes::Probes;
+pub use settings::{CgSettings, CgState};
+
+/// Relative residuals above this are no solution.
+const USELESS: f64 = 1e-2;
+/// Right-hand sides solved together: bounds the memory of a solve.
+const AT_ONCE: usize = 32;
+
+/// `A x = y` by conjugate gradients, with the preconditioner `P = L L' + D` of landmarks and noise.
+///
+/// An iteration costs `2 n^2 T` operations and `4 r N` for each vector, the preconditioner `2 N r^2`
+/// and the gradient `3 N r^2` more. Memory: r N doubles, and some for each vector in work.
+///
+/// ```
+/// use coregion::op::{MaskedKronecker, NoiseMatrix, Pattern};
+/// use coregion::solve::{CgSettings, DenseFactor, Factor, IterativeFactor};
+/// use ndarray::array;
+/// let y = array![[1.0, f64::NAN], [2.0, 3.0]];
+/// let (k, b) = (array![[1.0, 0.5], [0.5, 1.0]], array![[2.0, 1.0], [1.0, 3.0]]);
+/// let noise = NoiseMatrix::Diagonal(array![0.1, 0.2]);
+/// let a = MaskedKronecker::new(k.into(), b, noise, None, Pattern::of(y.view()).into());
+/// let settings = CgSettings::default();
+/// let factor = IterativeFactor::new(a.clone(), y.view(), &settings, None, "an example")?;
+/// let dense = DenseFactor::new(a.clone(), y.view(), "an example")?;
+/// assert!((factor.dual() - dense.dual()).iter().all(|v| v.abs() < 1e-8));
+/// // So few entries are all landmarks, and nothing is left to the probes.
+/// assert!((factor.log_likelihood() - dense.log_likelihood()).abs() < 1e-6);
+/// // The next step of an optimiser starts from what this one found.
+/// let next = IterativeFactor::new(a, y.view(), &settings, Some(&factor.state()), "an example")?;
+/// assert_eq!(next.state().landmarks(), factor.state().landmarks());
+/// # Ok::<(), coregion::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct IterativeFactor {
+    covariance: MaskedKronecker,
+    preconditioner: Preconditioner,
+    settings: CgSettings,
+    solution: Array1<f64>,
+    quadratic: f64,
+    relative_residual: f64,
+    iterations: usize,
+    probes: OnceLock<Probes>,
+    why: String,
+}
+
+impl IterativeFactor {
+    /// Solves for the observed entries of `residuals` (n, T), data less their mean, together with the
+    /// probes of the log-determinant. A state of an earlier factor gives the landmarks, which are chosen
+    /// anew without one, and the solution to start from. `why` is what the report says of the choice.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] for settings out of range; [`Error::NotPositive`] where the noise of an
+    /// observed entry is zero; [`Error::Numerical`] where the solution is worse than a relative residual
+    /// of 0.01.
+    pub fn new(
+        covariance: MaskedKronecker,
+        residuals: ArrayView2<f64>,
+        settings: &CgSettings,
+        state: Option<&CgState>,
+        why: &str,
+    ) -> Result<Self> {
+        Self::build(covariance, residuals, settings, state, why, true)
+    }
+
+    /// The same without the probes, which run when the log-determinant or its gradient is first asked
+    /// for: for posteriors, which need neither.
+    ///
+    /// ```
+    /// # use coregion::op::{MaskedKronecker, NoiseMatrix, Pattern};
+    /// # use coregion::solve::{CgSettings, Factor, IterativeFactor};
+    /// # use ndarray::array;
+    /// # let y = array![[1.0, f64::NAN], [2.0, 3.0]];
+    /// # let (k, b) = (array![[1.0, 0.5], [0.5, 1.0]], array![[2.0, 1.0], [1.0, 3.0]]);
+    /// # let noise = NoiseMatrix::Diagonal(array![0.1, 0.2]);
+    /// # let a = MaskedKronecker::new(k.into(), b, noise, None, Pattern::of(y.view()).into());
+    /// let settings = CgSettings::default();
+    /// let factor = IterativeFactor::for_posterior(a, y.view(), &settings, None, "an example")?;
+    /// let missing = factor.missing_variances(&[(0, 1)])?;
+    /// assert!(missing[0] > 0.2 && missing[0] < 3.2);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`IterativeFactor::new`].
+    pub fn for_posterior(
+        covariance: MaskedKronecker,
+        residuals: ArrayView2<f64>,
+        settings: &CgSettings,
+        state: Option<&CgState>,
+        why: &str,
+    ) -> Result<Self> {
+        Self::build(covariance, residuals, settings, state, why, false)
+    }
+
+    fn build(
+        covariance: MaskedKronecker,
+        residuals: ArrayView2<f64>,
+        settings: &CgSettings,
+        state: Option<&CgState>,
+        why: &str,
+        with_probes: bool,
+    ) -> Result<Self> {
+        settings.check()?;
+        let pattern = std::sync::Arc::clone(covariance.pattern());
+        let noise = NoiseRoot::of(&covariance)?;
+        let places = match state {
+            Some(state) => state.places(&pattern)?,
+            None => landmarks::choose(&covariance, settings.rank, settings.seed),
+        };
+        let preconditioner = Preconditioner::new(&covariance, noise, places)?;
+        let data = pattern.gather(residuals);
+        let count = if with_probes { settings.n_probes } else { 0 };
+        let draws = preconditioner.draw(count, settings.seed);
+        let all = adjoints::with_data(&data, &draws);
+        let mut tolerances = vec![settings.probe_tolerance; count + 1];
+        tolerances[0] = settings.tolerance;
+        let guess = state.and_then(|state| state.guess.as_ref()).map(|guess| {
+            let mut start = Array2::zeros(all.dim());
+            start.row_mut(0).assign(&pattern.gather(guess.view()));
+            start
+        });
+        let limit = settings.max_iterations;
+        let mut solved =
+            cg::solve(&covariance, &preconditioner, all.view(), guess, &tolerances, limit);
+        let own = Solved {
+            x: solved.x.slice(s![..1, ..]).to_owned(),
+            relative: vec![solved.relative[0]],
+            iterations: solved.iterations,
+            coefficients: Vec::new(),
+        };
+        let row = all.slice(s![..1, ..]);
+        let (own, rest) =
+            cg::solve_measured(&covariance, &preconditioner, row, own, settings.tolerance, limit);
+        check(&own)?;
+        let probes = OnceLock::new();
+        if with_probes {
+            solved.x = solved.x.slice(s![1.., ..]).to_owned();
+            solved.relative.remove(0);
+            solved.coefficients.remove(0);
+            let _ = probes.set(Probes::new(&preconditioner, &draws, solved)?);
+        }
+        let solution = own.x.row(0).to_owned();
+        // y' A^-1 y to second order in the error of the solution.
+        let quadratic = solution.dot(&data) + solution.dot(&rest.row(0));
+        Ok(IterativeFactor {
+            covariance,
+            preconditioner,
+            settings: settings.clone(),
+            solution,
+            quadratic,
+            relative_residual: own.relative[0],
+            iterations: own.iterations,
+            probes,
+            why: why.to_string(),
+        })
+    }
+
+    /// The covariance of the observed entries.
+    pub fn covariance(&self) -> &MaskedKronecker {
+        &self.covariance
+    }
+
+    /// The landmarks and the solution, to start the next factor from.
+    pub fn state(&self) -> CgState {
+        CgState {
+            landmarks: self.covariance.entries_at(self.preconditioner.places()),
+            guess: Some(self.dual()),
+        }
+    }
+
+    /// The probes, run where they have not been.
+    fn probes(&self) -> Result<&Probes> {
+        if let Some(probes) = self.probes.get() {
+            return Ok(probes);
+        }
+        let s = &self.settings;
+        let draws = self.preconditioner.draw(s.n_probes, s.seed);
+        let tolerances = vec![s.probe_tolerance; s.n_probes];
+        let (a, p) = (&self.covariance, &self.preconditioner);
+        let solved = cg::solve(a, p, draws.view(), None, &tolerances, s.max_iterations);
+        let probes = Probes::new(p, &draws, solved)?;
+        Ok(self.probes.get_or_init(|| probes))
+    }
+
+    /// `A^-1 b` for the rows b of (c, N), some at a time.
+    fn solve_rows(&self, b: ArrayView2<f64>) -> Result<Array2<f64>> {
+        let (a, p, s) = (&self.covariance, &self.preconditioner, &self.settings);
+        let mut out = Array2::zeros(b.dim());
+        let parts = b.axis_chunks_iter(Axis(0), AT_ONCE);
+        for (part, mut target) in parts.zip(out.axis_chunks_iter_mut(Axis(0), AT_ONCE)) {
+            let tolerances = vec![s.tolerance; part.nrows()];
+            let solved = cg::solve(a, p, part, None, &tolerances, s.max_iterations);
+            let (solved, _) = cg::solve_measured(a, p, part, solved, s.tolerance, s.max_iterations);
+            check(&solved)?;
+            target.assign(&solved.x);
+        }
+        Ok(out)
+    }
+
+    /// `A^-1 C` for C (N, c).
+    fn solve_columns(&self, c: &Array2<f64>) -> Result<Array2<f64>> {
+        Ok(self.solve_rows(c.t())?.reversed_axes())
+    }
+
+    /// Dual weights (k, n, T) of k draws from the posterior: for draws of the latent functions at the
+    /// rows from their prior (k, n, T), `A^-1 (y - f - e)` with draws e of the noise. The function
+    /// `f(x) + k(x, X) weights B`, with the same prior draw f, is a draw from the posterior (Wilson et
+    /// al. 2021, J. Mach. Learn. Res. 22:105).
+    ///
+    /// ```
+    /// # use coregion::op::{MaskedKronecker, NoiseMatrix, Pattern};
+    /// # use coregion::solve::{CgSettings, Factor, IterativeFactor};
+    /// # use ndarray::{Array3, array};
+    /// # let y = array![[1.0, f64::NAN], [2.0, 3.0]];
+    /// # let (k, b) = (array![[1.0, 0.5], [0.5, 1.0]], array![[2.0, 1.0], [1.0, 3.0]]);
+    /// # let noise = NoiseMatrix::Diagonal(array![0.1, 0.2]);
+    /// # let a = MaskedKronecker::new(k.into(), b, noise, None, Pattern::of(y.view()).into());
+    /// # let settings = CgSettings::default();
+    /// let factor = IterativeFactor::for_posterior(a, y.view(), &settings, None, "an example")?;
+    /// let prior = Array3::zeros((4, 2, 2)); // draws of the latent functions belong here
+    /// let weights = factor.pathwise(prior.view(), 1)?;
+    /// assert_eq!((weights.dim(), weights[[0, 0, 1]]), ((4, 2, 2), 0.0));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Factor::solve`], and [`Error::Shape`] where the draws are not tables of (n, T).
+    pub fn pathwise(&self, prior: ArrayView3<f64>, seed: u64) -> Result<Array3<f64>> {
+        let pattern = self.covariance.pattern();
+        let (k, n, t) = prior.dim();
+        if (n, t) != (pattern.n_rows(), pattern.n_tasks()) {
+            return Err(Error::Shape {
+                argument: "prior".to_string(),
+                found: format!("tables of shape ({n}, {t})"),
+                expected: format!("({}, {})", pattern.n_rows(), pattern.n_tasks()),
+            });
+        }
+        let mut draws = preconditioner::normal((k, pattern.n_observed()), seed);
+        self.preconditioner.noise().color(&mut draws);
+        for (mut row, table) in draws.rows_mut().into_iter().zip(prior.outer_iter()) {
+            row += &pattern.gather(table);
+        }
+        let moved = self.solve_rows(draws.view())?;
+        let mut out = Array3::zeros((k, n, t));
+        for (mut table, row) in out.outer_iter_mut().zip(moved.rows()) {
+            table.assign(&pattern.scatter((&self.solution - &row).view()));
+        }
+        Ok(out)
+    }
+}
+
+/// Refuses what is no solution.
+fn check(solved: &Solved) -> Result<()> {
+    match solved.relative.iter().find(|r| !(**r <= USELESS)) {
+        None => Ok(()),
+        Some(relative) => Err(Error::Numerical {
+            operation: "conjugate gradients".to_string(),
+            detail: format!(
+                "relative residual {relative:e} after {} iterations",
+                solved.iterations
+            ),
+        }),
+    }
+}
+
+impl Factor for IterativeFactor {
+    fn solve(&self, rhs: ArrayView2<f64>) -> Result<Array2<f64>> {
+        let pattern = self.covariance.pattern();
+        let data = pattern.gather(rhs).insert_axis(Axis(0));
+        Ok(pattern.scatter(self.solve_rows(data.view())?.row(0)))
+    }
+
+    /// An estimate; not a number, where probes that were put off cannot be solved for.
+    fn log_det(&self) -> Estimate {
+        let unknown = Estimate { value: f64::NAN, std_err: f64::NAN };
+        self.probes().map_or(unknown, |probes| probes.log_det)
+    }
+
+    fn log_likelihood(&self) -> f64 {
+        let count = self.solution.len() as f64;
+        -0.5 * (self.quadratic + self.log_det().value + count * LN_TAU)
+    }
+
+    fn dual(&self) -> Array2<f64> {
+        self.covariance.pattern().scatter(self.solution.view())
+    }
+
+    fn weights(&self) -> Array2<f64> {
+        linalg::matmul(self.dual().view(), self.covariance.task().view())
+    }
+
+    fn adjoints(&self, with_kernel: bool) -> Result<Adjoints<'_>> {
+        self.estimated_adjoints(with_kernel)
+    }
+
+    fn at(
+        &self,
+        cross: ArrayView2<f64>,
+        prior: ArrayView1<f64>,
+    ) -> Result<Box<dyn RowCovariances + '_>> {
+        Ok(Box::new(RowBlocks::new(&self.covariance, cross, prior, |c| {
+            Ok((c.clone(), self.solve_columns(c)?))
+        })?))
+    }
+
+    fn row_doubles(&self) -> usize {
+        3 * self.solution.len() * self.covariance.task().nrows()
+    }
+
+    fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>> {
+        joint_of(&self.covariance, cross, &prior, |c| {
+            let mut out = linalg::matmul(c.t(), self.solve_columns(c)?.view());
+            let half = (&out + &out.t()) * 0.5;
+            out.assign(&half);
+            Ok(out)
+        })
+    }
+
+    fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>> {
+        variances_of(&self.covariance, entries, |c| {
+            let solved = self.solve_columns(c)?;
+            Ok(products(&c.t().to_owned(), &solved.t().to_owned()).into())
+        })
+    }
+
+    fn report(&self) -> SolveReport {
+        SolveReport {
+            why: self.why.clone().into(),
+            exact: false,
+            iterations: self.iterations,
+            rank: Some(self.preconditioner.rank()),
+            tolerance: Some(self.settings.tolerance),
+            relative_residual: Some(self.relative_residual),
+            log_det_std_err: self.log_det().std_err,
+            ..SolveReport::exact("cg")
+        }
+    }
+}
