@@ -18,6 +18,7 @@ use crate::learn::{Stop, TracePoint};
 use crate::linalg;
 use crate::matrix_kernel::Separable;
 use crate::op::correlation;
+use crate::solve::CgSettings;
 use crate::task::{NOISE_FLOOR, Noise};
 
 /// Tasks up to which the rank of B is looked at.
@@ -47,6 +48,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         ties: settings.ties.clone(),
         solver: settings.solver,
         solver_memory: settings.solver_memory,
+        cg: CgSettings { seed: settings.cg.seed ^ settings.seed, ..settings.cg.clone() },
         learns: settings.optimizer != Optimizer::None,
     };
     let model = structure.bind(data)?;

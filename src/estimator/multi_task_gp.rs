@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::gp::{Mean, Scaling};
 use crate::kernel::Kernel;
 use crate::learn::Observer;
-use crate::solve::Solver;
+use crate::solve::{CgSettings, Solver};
 use crate::task::{Diagonal, LowRank, Noise, Task};
 
 /// Tasks up to which the default task covariance is a T x T matrix.
@@ -107,6 +107,7 @@ pub struct MultiTaskGp {
     pub(super) seed: u64,
     pub(super) memory_budget: usize,
     pub(super) solver_memory: usize,
+    pub(super) cg: CgSettings,
     pub(super) observer: Option<Arc<dyn Observer>>,
 }
 
@@ -141,6 +142,7 @@ impl MultiTaskGp {
             seed: 0,
             memory_budget: 1 << 30,
             solver_memory: 8 << 30,
+            cg: CgSettings::default(),
             observer: None,
         }
     }
@@ -370,6 +372,27 @@ impl MultiTaskGp {
     /// ```
     pub fn solver_memory(mut self, bytes: usize) -> Self {
         self.solver_memory = bytes;
+        self
+    }
+
+    /// Tolerances of the solver `cg`, for data that no exact solver serves.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// use coregion::solve::CgSettings;
+    /// let settings = CgSettings { tolerance: 1e-6, n_probes: 32, ..CgSettings::default() };
+    /// let gp = MultiTaskGp::new(Rbf::ard()).solver(Solver::Cg).cg(settings).fit(&data)?;
+    /// let solve = &gp.report().solve;
+    /// assert!(!solve.exact && solve.tolerance == Some(1e-6));
+    /// assert!(solve.relative_residual.unwrap() <= 1e-6);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn cg(mut self, settings: CgSettings) -> Self {
+        self.cg = settings;
         self
     }
 

@@ -4,7 +4,7 @@ use crate::data::Dataset;
 use crate::error::Result;
 use crate::gp::{Mean, Model, Scaling};
 use crate::matrix_kernel::Separable;
-use crate::solve::Solver;
+use crate::solve::{CgSettings, Solver};
 use crate::task::Noise;
 
 /// The settings that decide which parameters a model has, where they start, and which of them are
@@ -22,6 +22,8 @@ pub(crate) struct Structure {
     /// The solver asked for, and the bytes it may take.
     pub(crate) solver: Solver,
     pub(crate) solver_memory: usize,
+    /// Tolerances of the iterative solver.
+    pub(crate) cg: CgSettings,
     /// Whether parameters are learned: one evaluation may have a cheaper solver.
     pub(crate) learns: bool,
 }
@@ -40,6 +42,7 @@ impl Structure {
         for path in &self.fixed {
             model.layout_mut().fix(path)?;
         }
+        model.set_cg(self.cg.clone());
         model.select_solver(self.solver, self.solver_memory, self.learns)?;
         Ok(model)
     }

@@ -3,6 +3,7 @@
 use super::model::Model;
 use crate::error::Result;
 use crate::learn::Objective;
+use crate::solve::CgState;
 
 /// Minus the log posterior density per observation as a function of all free values. One
 /// evaluation costs an eigendecomposition and one product of n x n matrices.
@@ -27,13 +28,15 @@ pub struct JointObjective<'a, F> {
     model: &'a Model,
     natural: Vec<f64>,
     report: F,
+    /// What an iterative solver found last.
+    state: Option<CgState>,
 }
 
 impl<'a, F: FnMut(f64) -> Result<()>> JointObjective<'a, F> {
     /// The objective around natural values, whose held entries stay. `report` is called with the log
     /// posterior density at each evaluation and may end the work with an error.
     pub fn new(model: &'a Model, natural: Vec<f64>, report: F) -> Self {
-        JointObjective { model, natural, report }
+        JointObjective { model, natural, report, state: None }
     }
 }
 
@@ -41,7 +44,10 @@ impl<F: FnMut(f64) -> Result<()>> Objective for JointObjective<'_, F> {
     fn evaluate(&mut self, point: &[f64]) -> Result<(f64, Vec<f64>)> {
         let layout = self.model.layout();
         layout.unpack_into(point, &mut self.natural);
-        let (mut value, mut gradient) = self.model.log_likelihood(&self.natural)?;
+        let factor = self.model.factored_from(&self.natural, self.state.as_ref(), true)?;
+        self.state = factor.state();
+        let (mut value, mut gradient) =
+            self.model.value_and_gradient(factor.as_ref(), &self.natural)?;
         value += layout.log_prior(&self.natural, &mut gradient);
         (self.report)(value)?;
         let count = -(self.model.n_observations() as f64);

@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering;
 use ndarray::{Array1, Array2, Axis};
 
 use super::model::Model;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gram;
 use crate::linalg;
 use crate::op::{Adjoint, MaskedKronecker, TaskAdjoint};
 use crate::solve::{
-    CholeskysFactor, Congruence, DenseFactor, Factor, KroneckerFactor, SchurFactor, Solver,
-    Spectrum,
+    CgState, CholeskysFactor, Congruence, DenseFactor, Factor, IterativeFactor, KroneckerFactor,
+    SchurFactor, Solver, Spectrum,
 };
 
 /// What one eigendecomposition of the Gram matrix leaves for all values of B and Sigma.
@@ -187,28 +187,42 @@ impl Model {
     /// ```
     ///
     /// # Errors
-    /// What the solver refuses; [`Error::NotPositive`] where the covariance is not positive definite.
+    /// What the solver refuses; [`crate::Error::NotPositive`] where the covariance is not positive definite.
     pub fn factored(&self, natural: &[f64]) -> Result<Box<dyn Factor>> {
+        self.factored_from(natural, None, false)
+    }
+
+    /// The same where an iterative solver starts from the state of an earlier factor; `with_gradient`
+    /// says that its gradient will be asked for.
+    pub(super) fn factored_from(
+        &self,
+        natural: &[f64],
+        state: Option<&CgState>,
+        with_gradient: bool,
+    ) -> Result<Box<dyn Factor>> {
+        let why = &self.choice.why;
         match self.solver() {
             Solver::Auto | Solver::Kronecker | Solver::Schur => {
                 Ok(self.factor(&self.spectral(natural)?, natural)?.boxed())
-            }
-            Solver::Dense => {
-                let residuals = self.residuals(natural);
-                let why = &self.choice.why;
-                Ok(Box::new(DenseFactor::new(self.covariance(natural), residuals.view(), why)?))
             }
             Solver::Choleskys => {
                 let noise = self.noise_matrix(natural);
                 let congruence = Congruence::whole(&self.task_matrix(natural), &noise)?;
                 let (gram, residuals) = (self.gram(natural), self.residuals(natural));
-                let why = &self.choice.why;
                 Ok(Box::new(CholeskysFactor::new(gram, congruence, residuals.view(), why)?))
             }
-            Solver::Cg => Err(Error::Incompatible {
-                options: "this solver".to_string(),
-                advice: "use another".to_string(),
-            }),
+            Solver::Dense => {
+                let (covariance, residuals) = (self.covariance(natural), self.residuals(natural));
+                Ok(Box::new(DenseFactor::new(covariance, residuals.view(), why)?))
+            }
+            Solver::Cg => {
+                let (covariance, residuals) = (self.covariance(natural), self.residuals(natural));
+                let make = match with_gradient {
+                    true => IterativeFactor::new,
+                    false => IterativeFactor::for_posterior,
+                };
+                Ok(Box::new(make(covariance, residuals.view(), &self.cg, state, why)?))
+            }
         }
     }
 

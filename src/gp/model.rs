@@ -14,7 +14,7 @@ use crate::kernel::BoundKernel;
 use crate::matrix_kernel::Separable;
 use crate::op::{NoiseMatrix, Pattern, TaskMatrix};
 use crate::param::{Layout, ParamSpec, Transform};
-use crate::solve::{Choice, Congruence, Problem, Solver, select};
+use crate::solve::{CgSettings, Choice, Congruence, Problem, Solver, select};
 use crate::task::{BoundNoise, BoundTask, Noise, TaskScales};
 
 /// Whether the units of parameters follow the columns of x and y.
@@ -84,6 +84,7 @@ pub struct Model {
     mean_range: Range<usize>,
     pub(super) table: Table,
     pub(super) choice: Choice,
+    pub(super) cg: CgSettings,
     pub(super) eigendecompositions: Arc<AtomicUsize>,
 }
 
@@ -146,6 +147,7 @@ impl Model {
             mean_range,
             table,
             choice: Choice { solver: Solver::Auto, why: String::new() },
+            cg: CgSettings::default(),
             eigendecompositions: Arc::new(AtomicUsize::new(0)),
         };
         model.select_solver(Solver::Auto, usize::MAX, true)?;
@@ -177,6 +179,11 @@ impl Model {
         let problem = Problem { learning: learning && self.layout.n_free() > 0, ..self.problem() };
         self.choice = select(request, &problem, memory)?;
         Ok(())
+    }
+
+    /// Sets the tolerances of the iterative solver.
+    pub fn set_cg(&mut self, settings: CgSettings) {
+        self.cg = settings;
     }
 
     /// The solver chosen.
@@ -221,6 +228,7 @@ impl Model {
             mean_range: self.mean_range.clone(),
             table: self.table.rows(rows),
             choice: self.choice.clone(),
+            cg: self.cg.clone(),
             eigendecompositions: Arc::clone(&self.eigendecompositions),
         };
         model.select_solver(Solver::Auto, usize::MAX, true)?;

@@ -18,7 +18,7 @@ use crate::estimator::{FittedMultiTaskGp, Structure};
 use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
-use crate::solve::Solver;
+use crate::solve::{CgSettings, Solver};
 use crate::spec::Spec;
 use crate::task::{Noise, Task};
 
@@ -46,6 +46,7 @@ struct Document<'a> {
     memory_budget: usize,
     solver: String,
     solver_memory: usize,
+    cg: CgSettings,
     learns: bool,
     #[serde(borrow)]
     task_names: &'a RawValue,
@@ -63,7 +64,7 @@ fn features(kernel: &Spec, task: &Spec, noise: &str, mean: &str) -> Vec<String> 
 /// # Errors
 /// A refusal where something cannot be kept in a file.
 pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
-    let Structure { term, noise, mean, scaling, fixed, ties, solver, solver_memory, learns } =
+    let Structure { term, noise, mean, scaling, fixed, ties, solver, solver_memory, cg, learns } =
         gp.structure();
     let (posterior, model) = (gp.posterior(), gp.posterior().model());
     let (n, d, t) = (model.n_rows(), model.x().ncols(), model.n_tasks());
@@ -92,6 +93,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
         memory_budget: posterior.memory_budget(),
         solver: solver.to_string(),
         solver_memory: *solver_memory,
+        cg: cg.clone(),
         learns: *learns,
         task_names: &task_names,
         feature_names: &feature_names,
@@ -160,6 +162,7 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
         ties: read_list("list of ties", document.ties, MANY_PATHS)?,
         solver: read_solver(&document.solver)?,
         solver_memory: document.solver_memory,
+        cg: document.cg,
         learns: document.learns,
     };
     let standard_errors = match file.arrays.contains_key("standard_errors") {

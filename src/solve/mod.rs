@@ -212,6 +212,16 @@ pub trait Factor: std::fmt::Debug + Send + Sync {
     /// As [`Factor::solve`].
     fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>>;
 
+    /// What the next factor of an iterative solver starts from.
+    fn state(&self) -> Option<CgState> {
+        None
+    }
+
+    /// The factor that draws of posteriors by pathwise conditioning need, where it is one.
+    fn as_iterative(&self) -> Option<&IterativeFactor> {
+        None
+    }
+
     /// The factor of a complete table, where it is one.
     fn as_kronecker(&self) -> Option<&KroneckerFactor> {
         None

@@ -351,6 +351,14 @@ impl Factor for IterativeFactor {
         })
     }
 
+    fn state(&self) -> Option<CgState> {
+        Some(IterativeFactor::state(self))
+    }
+
+    fn as_iterative(&self) -> Option<&IterativeFactor> {
+        Some(self)
+    }
+
     fn report(&self) -> SolveReport {
         SolveReport {
             why: self.why.clone().into(),

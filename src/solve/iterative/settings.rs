@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::op::Pattern;
@@ -17,7 +18,8 @@ use crate::op::Pattern;
 /// let settings = CgSettings { n_probes: 32, ..CgSettings::default() };
 /// assert!(settings.tolerance < settings.probe_tolerance);
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CgSettings {
     /// Relative residual of the data's solution and of the columns that posterior covariances need.
     /// Means and covariances have errors of this order, the quadratic form of the likelihood its
