@@ -85,6 +85,9 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     if one_row && settings.optimizer != Optimizer::None {
         warnings.push(Warning::OneRow);
     }
+    if let Some(reason) = model.few_data().filter(|_| best.is_some()) {
+        warnings.push(Warning::FewData { reason: reason.to_string() });
+    }
     warnings.extend(parameter_warnings(settings, &model, &natural, data));
     if let Some(share) = shares.filter(|s| *s < IDENTIFIED_FROM) {
         warnings.push(Warning::NotIdentified { share });
@@ -145,11 +148,16 @@ fn data_warnings(data: &Dataset) -> Vec<Warning> {
             .map(|(_, name)| name.clone())
             .collect()
     };
+    let y = data.y();
+    let empty = y.axis_iter(Axis(1)).map(|column| column.iter().all(|v| v.is_nan()));
+    let without = empty.zip(data.task_names()).filter(|(empty, _)| *empty);
+    let without = without.map(|(_, name)| Warning::TaskWithoutData { name: name.clone() });
     let features = constant(data.x(), data.feature_names()).into_iter();
     let tasks = constant(data.y(), data.task_names()).into_iter();
     features
         .map(|name| Warning::ConstantFeature { name })
         .chain(tasks.map(|name| Warning::ConstantTask { name }))
+        .chain(without)
         .collect()
 }
 

@@ -49,6 +49,16 @@ pub enum Warning {
         /// Number of tasks.
         n_tasks: usize,
     },
+    /// Data are too few for B or the noise: they have priors (see [`crate::gp::Model::few_data`]).
+    FewData {
+        /// What there is too much of.
+        reason: String,
+    },
+    /// A task without observations: it is predicted from its prior given B.
+    TaskWithoutData {
+        /// Name of the task.
+        name: String,
+    },
     /// Signal and noise can hardly be told apart (see [`crate::gp::identifiability`]).
     NotIdentified {
         /// Share of the information that is left.
@@ -95,6 +105,12 @@ impl fmt::Display for Warning {
                 "the task covariance has rank {effective_rank} of {n_tasks}: an optimum on the \
                  boundary"
             ),
+            Warning::FewData { reason } => {
+                write!(f, "{reason}: variances have priors around a third of a task's variance")
+            }
+            Warning::TaskWithoutData { name } => {
+                write!(f, "task '{name}' has no observation: it is predicted from its prior given B")
+            }
             Warning::NotIdentified { share } => write!(
                 f,
                 "signal and noise can hardly be told apart: {} of the information is left",

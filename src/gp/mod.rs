@@ -1,5 +1,6 @@
 //! The Gaussian process of a separable matrix-valued kernel: likelihood, learning, posterior.
 
+mod few_data;
 mod fisher;
 mod fisher_factored;
 mod given;

@@ -85,6 +85,7 @@ pub struct Model {
     pub(super) table: Table,
     pub(super) choice: Choice,
     pub(super) cg: CgSettings,
+    pub(super) few_data: Option<&'static str>,
     pub(super) eigendecompositions: Arc<AtomicUsize>,
 }
 
@@ -117,7 +118,8 @@ impl Model {
             (Array1::ones(data.n_tasks()), 1.0)
         };
         let bound = term.bind(table.x.view(), &statistics, std, pooled)?;
-        let noise = noise.bind(&bound.scales)?;
+        let settings = noise;
+        let noise = settings.bind(&bound.scales)?;
         if noise.is_none() && table.known.is_none() {
             return Err(Error::Incompatible {
                 options: "a noise of zero and data without known noise variances".to_string(),
@@ -148,8 +150,10 @@ impl Model {
             table,
             choice: Choice { solver: Solver::Auto, why: String::new() },
             cg: CgSettings::default(),
+            few_data: None,
             eigendecompositions: Arc::new(AtomicUsize::new(0)),
         };
+        model.guard_few_data(settings);
         model.select_solver(Solver::Auto, usize::MAX, true)?;
         Ok(model)
     }
@@ -229,6 +233,7 @@ impl Model {
             table: self.table.rows(rows),
             choice: self.choice.clone(),
             cg: self.cg.clone(),
+            few_data: self.few_data,
             eigendecompositions: Arc::clone(&self.eigendecompositions),
         };
         model.select_solver(Solver::Auto, usize::MAX, true)?;

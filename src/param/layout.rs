@@ -6,6 +6,7 @@ use std::ops::Range;
 use ndarray::{ArrayD, IxDyn};
 
 use super::{ParamSpec, Transform};
+use super::Prior;
 use crate::error::{Error, Result};
 
 /// One parameter of the layout: its path, its specification and its place.
@@ -45,6 +46,8 @@ pub struct Layout {
     entries: Vec<Entry>,
     /// For each natural element the free element that moves it.
     slot: Vec<Option<usize>>,
+    /// The prior of each natural element.
+    priors: Vec<Option<Prior>>,
     n_free: usize,
 }
 
@@ -56,6 +59,7 @@ impl Layout {
             let begin = self.slot.len();
             for &free in &spec.free {
                 self.slot.push(free.then_some(self.n_free));
+                self.priors.push(spec.prior);
                 self.n_free += usize::from(free);
             }
             let path = format!("{prefix}.{}", spec.name);
@@ -174,7 +178,7 @@ impl Layout {
                     self.slot[place] = Some(new);
                     entry.spec.init[own] = first.init[k];
                     entry.spec.unit[own] = first.unit[k];
-                    entry.spec.prior = None;
+                    self.priors[place] = None;
                 }
             }
         }
@@ -267,7 +271,7 @@ impl Layout {
         self.for_each(|i, spec, k, slot| {
             let Transform::Positive { floor } = spec.transform[k] else { return };
             let low = natural[i] < (floor + below) * spec.unit[k];
-            if low && slot.is_some() && spec.prior.is_none() {
+            if low && slot.is_some() && self.priors[i].is_none() {
                 natural[i] = (floor + to) * spec.unit[k];
             }
         });
@@ -293,7 +297,7 @@ impl Layout {
     pub fn log_prior(&self, natural: &[f64], gradient: &mut [f64]) -> f64 {
         let mut total = 0.0;
         self.for_each(|i, spec, k, slot| {
-            if let (Some(prior), Some(_)) = (spec.prior, slot) {
+            if let (Some(prior), Some(_)) = (self.priors[i], slot) {
                 let ratio = natural[i] / spec.unit[k];
                 total += prior.log_density(ratio);
                 gradient[i] += prior.derivative(ratio) / spec.unit[k];
@@ -302,11 +306,30 @@ impl Layout {
         total
     }
 
+    /// Gives priors to the natural elements of a range that have none, by their transforms.
+    ///
+    /// ```
+    /// use coregion::param::{Layout, ParamSpec, Prior, Transform};
+    /// let mut layout = Layout::default();
+    /// let range = layout.push("k", &[ParamSpec::new("a", &[], vec![3.0], Transform::Identity)]);
+    /// layout.add_priors(range, |_| Prior::Normal { mean: 1.0, std: 2.0 });
+    /// assert_eq!(layout.log_prior(&[3.0], &mut [0.0]), -0.5);
+    /// ```
+    pub fn add_priors(&mut self, range: Range<usize>, prior: impl Fn(Transform) -> Prior) {
+        for entry in &self.entries {
+            for (k, i) in entry.range.clone().enumerate() {
+                if range.contains(&i) && self.priors[i].is_none() {
+                    self.priors[i] = Some(prior(entry.spec.transform[k]));
+                }
+            }
+        }
+    }
+
     /// Curvature that the log priors add to the information about each free value.
     pub fn prior_information(&self, free: &[f64]) -> Vec<f64> {
         let mut out = vec![0.0; self.n_free];
-        self.for_each(|_, spec, k, slot| {
-            if let (Some(prior), Some(s)) = (spec.prior, slot) {
+        self.for_each(|i, spec, k, slot| {
+            if let (Some(prior), Some(s)) = (self.priors[i], slot) {
                 let slope = spec.transform[k].derivative(free[s]);
                 out[s] += prior.information(spec.transform[k].value(free[s])) * slope * slope;
             }
