@@ -285,7 +285,7 @@ impl IterativeFactor {
 
 /// Refuses what is no solution.
 fn check(solved: &Solved) -> Result<()> {
-    match solved.relative.iter().find(|r| !(**r <= USELESS)) {
+    match solved.relative.iter().find(|r| r.is_nan() || **r > USELESS) {
         None => Ok(()),
         Some(relative) => Err(Error::Numerical {
             operation: "conjugate gradients".to_string(),
