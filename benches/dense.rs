@@ -10,6 +10,7 @@ use common::{gram_of, median, normal, publish};
 use coregion::linalg;
 use coregion::op::{NoiseMatrix, TaskMatrix};
 use coregion::prelude::*;
+use coregion::solve::Factor;
 use coregion::solve::{Congruence, KroneckerFactor, Spectrum};
 use ndarray::{Array1, Array2};
 
