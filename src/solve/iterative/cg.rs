@@ -59,10 +59,9 @@ pub(super) fn solve(
 ) -> Solved {
     let count = b.nrows();
     let mut residual = b.to_owned();
-    let sizes: Vec<f64>;
     let mut z = p.solve(&residual);
     let mut rho = products(&residual, &z);
-    sizes = rho.iter().map(|v| v.sqrt()).collect();
+    let sizes: Vec<f64> = rho.iter().map(|v| v.sqrt()).collect();
     let x = guess.unwrap_or_else(|| Array2::zeros(b.dim()));
     if x.iter().any(|v| *v != 0.0) {
         residual -= &a.rows_times(x.view(), true);
@@ -148,7 +147,7 @@ pub(super) fn solve_measured(
         for ((relative, rho), size) in out.relative.iter_mut().zip(&rho).zip(&sizes) {
             *relative = if *size > 0.0 { (rho.max(0.0) / size).sqrt() } else { 0.0 };
         }
-        let enough = out.relative.iter().all(|r| !(*r > tolerance));
+        let enough = !out.relative.iter().any(|r| *r > tolerance);
         if enough || attempt + 1 == RESTARTS || out.iterations >= max_iterations {
             break;
         }

@@ -31,8 +31,7 @@ pub(super) fn choose(a: &MaskedKronecker, rank: usize, seed: u64) -> Vec<usize> 
     while places.len() < rank {
         let weights = &rest / &noise;
         let left: f64 = weights.sum();
-        // Also false where it is not a number.
-        if !(left > NEGLIGIBLE * total) {
+        if left.is_nan() || left <= NEGLIGIBLE * total {
             break;
         }
         let proposals = sample(&weights, BLOCK.min(4 * (rank - places.len())), &mut rng);

@@ -16,14 +16,16 @@ mod settings;
 
 use std::sync::OnceLock;
 
-use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, ArrayView3, Axis, s};
+use ndarray::{
+    Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, ArrayView3, Axis, concatenate, s,
+};
 
 use super::observed::{RowBlocks, joint_of, variances_of};
 use super::{Adjoints, Estimate, Factor, LN_TAU, RowCovariances, SolveReport};
 use crate::error::{Error, Result};
 use crate::linalg;
 use crate::op::MaskedKronecker;
-use cg::{Solved, products};
+use cg::Solved;
 use noise::NoiseRoot;
 use preconditioner::Preconditioner;
 use probes::Probes;
@@ -210,24 +212,28 @@ impl IterativeFactor {
         Ok(self.probes.get_or_init(|| probes))
     }
 
-    /// `A^-1 b` for the rows b of (c, N), some at a time.
-    fn solve_rows(&self, b: ArrayView2<f64>) -> Result<Array2<f64>> {
-        let (a, p, s) = (&self.covariance, &self.preconditioner, &self.settings);
-        let mut out = Array2::zeros(b.dim());
-        let parts = b.axis_chunks_iter(Axis(0), AT_ONCE);
-        for (part, mut target) in parts.zip(out.axis_chunks_iter_mut(Axis(0), AT_ONCE)) {
-            let tolerances = vec![s.tolerance; part.nrows()];
-            let solved = cg::solve(a, p, part, None, &tolerances, s.max_iterations);
-            let (solved, _) = cg::solve_measured(a, p, part, solved, s.tolerance, s.max_iterations);
+    /// `A^-1 b` for the rows b of (c, N), some at a time, and the residuals.
+    fn solve_rows(&self, b: ArrayView2<f64>, tolerance: f64) -> Result<(Array2<f64>, Array2<f64>)> {
+        let (a, p, limit) = (&self.covariance, &self.preconditioner, self.settings.max_iterations);
+        let (mut out, mut rest) = (Array2::zeros(b.dim()), Array2::zeros(b.dim()));
+        for from in (0..b.nrows()).step_by(AT_ONCE) {
+            let part = s![from..(from + AT_ONCE).min(b.nrows()), ..];
+            let own = b.slice(part);
+            let tolerances = vec![tolerance; own.nrows()];
+            let solved = cg::solve(a, p, own, None, &tolerances, limit);
+            let (solved, residual) = cg::solve_measured(a, p, own, solved, tolerance, limit);
             check(&solved)?;
-            target.assign(&solved.x);
+            out.slice_mut(part).assign(&solved.x);
+            rest.slice_mut(part).assign(&residual);
         }
-        Ok(out)
+        Ok((out, rest))
     }
 
-    /// `A^-1 C` for C (N, c).
-    fn solve_columns(&self, c: &Array2<f64>) -> Result<Array2<f64>> {
-        Ok(self.solve_rows(c.t())?.reversed_axes())
+    /// X near `A^-1 C` and `R = C - A X` for C (N, c). `C' X + X' R` is `C' A^-1 C` to second order in
+    /// the error of X, which therefore need not be smaller than the root of the tolerance.
+    fn solve_columns(&self, c: &Array2<f64>) -> Result<(Array2<f64>, Array2<f64>)> {
+        let (x, rest) = self.solve_rows(c.t(), self.settings.tolerance.sqrt())?;
+        Ok((x.reversed_axes(), rest.reversed_axes()))
     }
 
     /// Dual weights (k, n, T) of k draws from the posterior: for draws of the latent functions at the
@@ -268,7 +274,7 @@ impl IterativeFactor {
         for (mut row, table) in draws.rows_mut().into_iter().zip(prior.outer_iter()) {
             row += &pattern.gather(table);
         }
-        let moved = self.solve_rows(draws.view())?;
+        let moved = self.solve_rows(draws.view(), self.settings.tolerance)?.0;
         let mut out = Array3::zeros((k, n, t));
         for (mut table, row) in out.outer_iter_mut().zip(moved.rows()) {
             table.assign(&pattern.scatter((&self.solution - &row).view()));
@@ -279,7 +285,7 @@ impl IterativeFactor {
 
 /// Refuses what is no solution.
 fn check(solved: &Solved) -> Result<()> {
-    match solved.relative.iter().find(|r| !(**r <= USELESS)) {
+    match solved.relative.iter().find(|r| r.is_nan() || **r > USELESS) {
         None => Ok(()),
         Some(relative) => Err(Error::Numerical {
             operation: "conjugate gradients".to_string(),
@@ -295,7 +301,8 @@ impl Factor for IterativeFactor {
     fn solve(&self, rhs: ArrayView2<f64>) -> Result<Array2<f64>> {
         let pattern = self.covariance.pattern();
         let data = pattern.gather(rhs).insert_axis(Axis(0));
-        Ok(pattern.scatter(self.solve_rows(data.view())?.row(0)))
+        let solved = self.solve_rows(data.view(), self.settings.tolerance)?.0;
+        Ok(pattern.scatter(solved.row(0)))
     }
 
     /// An estimate; not a number, where probes that were put off cannot be solved for.
@@ -327,27 +334,28 @@ impl Factor for IterativeFactor {
         prior: ArrayView1<f64>,
     ) -> Result<Box<dyn RowCovariances + '_>> {
         Ok(Box::new(RowBlocks::new(&self.covariance, cross, prior, |c| {
-            Ok((c.clone(), self.solve_columns(c)?))
+            let (x, rest) = self.solve_columns(c)?;
+            Ok((concatenate![Axis(0), *c, x], concatenate![Axis(0), x, rest]))
         })?))
     }
 
     fn row_doubles(&self) -> usize {
-        3 * self.solution.len() * self.covariance.task().nrows()
+        7 * self.solution.len() * self.covariance.task().nrows()
     }
 
     fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>> {
         joint_of(&self.covariance, cross, &prior, |c| {
-            let mut out = linalg::matmul(c.t(), self.solve_columns(c)?.view());
-            let half = (&out + &out.t()) * 0.5;
-            out.assign(&half);
+            let (x, rest) = self.solve_columns(c)?;
+            let mut out = linalg::matmul(c.t(), x.view());
+            linalg::matmul_add(x.t(), rest.view(), out.view_mut());
             Ok(out)
         })
     }
 
     fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>> {
         variances_of(&self.covariance, entries, |c| {
-            let solved = self.solve_columns(c)?;
-            Ok(products(&c.t().to_owned(), &solved.t().to_owned()).into())
+            let (x, rest) = self.solve_columns(c)?;
+            Ok((&x * &(c + &rest)).sum_axis(Axis(0)))
         })
     }
 

@@ -21,9 +21,9 @@ use crate::op::Pattern;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CgSettings {
-    /// Relative residual of the data's solution and of the columns that posterior covariances need.
-    /// Means and covariances have errors of this order, the quadratic form of the likelihood its
-    /// square.
+    /// Relative residual of the data's solution. Means have errors of this order, the quadratic form of
+    /// the likelihood its square; posterior covariances, whose columns are solved to its root, have
+    /// errors of its order.
     pub tolerance: f64,
     /// Relative residual of the probes. The log-determinant errs by the order of its square times N at
     /// most, its gradient by about this share of what the preconditioner leaves to the probes.
