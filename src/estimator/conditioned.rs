@@ -65,7 +65,7 @@ impl FittedMultiTaskGp {
     }
 
     /// The same parameters with other data.
-    fn with_data(&self, data: Dataset) -> Result<Self> {
+    pub(super) fn with_data(&self, data: Dataset) -> Result<Self> {
         let model = self.structure().bind(&data)?;
         let natural = self.posterior.natural().to_vec();
         if model.layout().n_natural() != natural.len() {

@@ -7,7 +7,7 @@ use ndarray::Axis;
 use rayon::prelude::*;
 
 use super::fitted::FittedMultiTaskGp;
-use super::learning::{Learned, NOTHING, Strategy, learn};
+use super::learning::{Learned, NOTHING, Strategy, gradient_tolerance, learn, while_learning};
 use super::multi_task_gp::{MultiTaskGp, Optimizer};
 use super::report::{FitReport, RestartSummary, Warning};
 use super::structure::Structure;
@@ -51,7 +51,8 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         cg: CgSettings { seed: settings.cg.seed ^ settings.seed, ..settings.cg.clone() },
         learns: settings.optimizer != Optimizer::None,
     };
-    let model = structure.bind(data)?;
+    let mut model = structure.bind(data)?;
+    model.set_cg(while_learning(&structure.cg));
     let initial = model.layout().initial();
     let one_row = data.n_rows() == 1;
     let (strategy, mut starts) = match settings.optimizer {
@@ -74,11 +75,12 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         .reduce(|a, b| if starts[b].log_posterior > starts[a].log_posterior { b } else { a });
     let best = best.map(|i| starts.swap_remove(i));
     let natural = best.as_ref().map_or(initial, |l| l.natural.clone());
+    model.set_cg(structure.cg.clone());
     let model = Arc::new(model);
     let posterior = Posterior::new(Arc::clone(&model), natural.clone(), settings.memory_budget)?;
     let factor = posterior.kronecker();
     let gradient_norm = best.as_ref().map_or(0.0, |l| l.gradient_norm);
-    let converged = gradient_norm <= settings.gradient_tolerance * 1.001;
+    let converged = gradient_norm <= gradient_tolerance(settings, &model) * 1.001;
     let stop = best.as_ref().map_or(Stop::NothingFree, |l| l.outcome.stop);
     let shares = factor.and_then(identifiability).filter(|_| best.is_some());
     let mut warnings = data_warnings(data);

@@ -11,12 +11,34 @@ use super::report::RestartSummary;
 use crate::error::{Error, Result};
 use crate::gp::{AlternatingBlocks, JointObjective, Model, Spectral};
 use crate::learn::{LbfgsSettings, Outcome, Progress, ScoringSettings, Stop, alternate, minimise};
-use crate::solve::Solver;
+use crate::solve::{CgSettings, Solver};
 
 /// Observed entries from which on joint learning begins with some of the rows ...
 const LARGE: usize = 4000;
 /// ... so many that they hold about this many entries.
 const SOME: usize = 2000;
+
+/// Gradient at which learning with an iterative solver ends at the earliest: what its gradient, known
+/// from random probes, can tell.
+const ESTIMATED_GRADIENT: f64 = 1e-3;
+
+/// The gradient at which a fit counts as converged.
+pub(super) fn gradient_tolerance(settings: &MultiTaskGp, model: &Model) -> f64 {
+    match model.solver() {
+        Solver::Cg => settings.gradient_tolerance.max(ESTIMATED_GRADIENT),
+        _ => settings.gradient_tolerance,
+    }
+}
+
+/// Tolerances of the iterative solver for steps of learning: an error of the solution enters the
+/// likelihood with its square.
+pub(super) fn while_learning(settings: &CgSettings) -> CgSettings {
+    CgSettings {
+        tolerance: settings.tolerance.max(1e-4),
+        probe_tolerance: settings.probe_tolerance.max(1e-2),
+        ..settings.clone()
+    }
+}
 
 /// Where one start ended.
 pub(super) struct Learned {
@@ -164,9 +186,12 @@ fn jointly(
     start: Vec<f64>,
     report: impl FnMut(f64) -> Result<()>,
 ) -> Result<Learned> {
+    let tolerance = gradient_tolerance(settings, model);
     let outer = LbfgsSettings {
-        gradient_tolerance: settings.gradient_tolerance,
+        gradient_tolerance: tolerance,
         max_iterations: settings.max_iterations,
+        // The estimated gradient is not exactly that of the estimated value.
+        value_noise: if model.solver() == Solver::Cg { tolerance } else { 0.0 },
         ..LbfgsSettings::default()
     };
     let free = model.layout().pack(&start);
@@ -212,7 +237,9 @@ fn ended(
 ) -> Learned {
     // The outer optimum is half of the story: B and Sigma must have reached theirs.
     outcome.stop = match outcome.stop {
-        Stop::Converged | Stop::NothingFree if gradient_norm > settings.gradient_tolerance => {
+        Stop::Converged | Stop::NothingFree
+            if gradient_norm > gradient_tolerance(settings, model) =>
+        {
             Stop::Stalled
         }
         Stop::NothingFree => Stop::Converged,

@@ -328,7 +328,8 @@ impl MultiTaskGp {
     }
 
     /// Largest entry of the gradient, in nats per observation and unit of the free values, at
-    /// which a fit counts as converged.
+    /// which a fit counts as converged. With the solver `cg`, whose gradient is an estimate, 1e-3 where
+    /// less is asked for.
     pub fn gradient_tolerance(mut self, tolerance: f64) -> Self {
         self.gradient_tolerance = tolerance;
         self

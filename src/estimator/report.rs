@@ -109,7 +109,10 @@ impl fmt::Display for Warning {
                 write!(f, "{reason}: variances have priors around a third of a task's variance")
             }
             Warning::TaskWithoutData { name } => {
-                write!(f, "task '{name}' has no observation: it is predicted from its prior given B")
+                write!(
+                    f,
+                    "task '{name}' has no observation: it is predicted from its prior given B"
+                )
             }
             Warning::NotIdentified { share } => write!(
                 f,

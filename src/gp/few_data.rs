@@ -19,9 +19,8 @@ const TASKS: &str = "a task covariance with more parameters than there are obser
 impl Model {
     /// Gives priors to B and the noise where data are too few; says why.
     pub(super) fn guard_few_data(&mut self, noise: &Noise) {
-        let learned = |range: std::ops::Range<usize>| {
-            self.layout().slots()[range].iter().flatten().count()
-        };
+        let learned =
+            |range: std::ops::Range<usize>| self.layout().slots()[range].iter().flatten().count();
         let (n, t) = (self.n_rows(), self.n_tasks());
         let (of_task, of_noise) = (learned(self.task_range()), learned(self.noise_range()));
         let few_rows = matches!(noise, Noise::Full) && of_noise > 0 && t > 1 && n <= t;

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::{ParamSpec, Transform};
 use super::Prior;
+use super::{ParamSpec, Transform};
 use crate::error::{Error, Result};
 
 /// One parameter of the layout: its path, its specification and its place.

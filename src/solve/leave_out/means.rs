@@ -69,8 +69,9 @@ pub(in crate::solve) fn complete_row_covariances(
 pub(in crate::solve) fn not_exact(solver: &str) -> Error {
     Error::Incompatible {
         options: format!("closed-form leave-out and the solver {solver}"),
-        advice: "it reads blocks of the inverse covariance: choose an exact solver, or leave out \
-                 few groups of rows by fitting without each"
-            .to_string(),
+        advice:
+            "it reads blocks of the inverse covariance: choose an exact solver, or leave groups \
+                 of rows out by `FittedMultiTaskGp::k_fold`"
+                .to_string(),
     }
 }
