@@ -21,8 +21,8 @@ const EXAMPLES: [&str; 4] = ["jura", "irish_wind", "river_flow", "choose_by_leav
 const FIGURES: &str = "target/figures";
 
 /// The programs in `benches`.
-const BENCHES: [&str; 6] =
-    ["dense", "evaluation", "learning", "many_tasks", "scaling", "selection"];
+const BENCHES: [&str; 8] =
+    ["dense", "evaluation", "gaps", "learning", "many_gaps", "many_tasks", "scaling", "selection"];
 
 /// One command, with the variables to set for it.
 struct Step {
