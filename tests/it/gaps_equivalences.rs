@@ -248,6 +248,10 @@ fn conditioning_on_parts_of_rows() {
     assert_eq!(more.data(), &whole);
     assert_alike(&more, &held_at(&learned).fit(&whole).unwrap(), 1e-9);
     assert!(["schur", "dense"].contains(&&*more.report().solve.solver));
+    // A solver asked for that does not serve gaps refuses them, and names those that do.
+    let asked = MultiTaskGp::new(Matern52::ard()).max_iterations(1).solver(Solver::Kronecker);
+    let error = asked.fit(&complete).unwrap().condition(x.view(), y.view()).unwrap_err();
+    assert!(error.to_string().ends_with("use one of: auto, schur, dense, cg"), "{error}");
     // A row without entries says nothing.
     let empty = Table::from_elem((1, 3), GAP);
     let same = learned.condition(x.slice(s![..1, ..]), empty.view()).unwrap();

@@ -227,7 +227,36 @@ fn the_selection_is_by_what_is_missing() {
     assert_eq!(model.fit(&two).unwrap().report().solve.solver, "choleskys");
 }
 
-/// A task of a row left out of a list is a gap of the table, with the same units for every parameter.
+/// Rows taken one at a time say what rows taken together say.
+#[test]
+fn predictions_from_gaps_are_tiled() {
+    let data = gappy(14, 3, &[(4, 1), (5, 0), (5, 2)]);
+    let (xs, mut known) = (normal(9, 2, 5), normal(9, 3, 6));
+    known.column_mut(1).fill(GAP);
+    for model in given(3) {
+        for solver in [Solver::Schur, Solver::Dense] {
+            let fit = |bytes| model.clone().solver(solver).memory_budget(bytes).fit(&data).unwrap();
+            let (plain, small) = (fit(1 << 30), fit(1));
+            for u in [Uncertainty::Std, Uncertainty::Observation] {
+                let of = |gp: &FittedMultiTaskGp| {
+                    [
+                        gp.predict(xs.view(), u).unwrap(),
+                        gp.predict_given(xs.view(), known.view(), u).unwrap(),
+                        gp.impute(u).unwrap(),
+                    ]
+                };
+                for (p, q) in of(&small).into_iter().zip(of(&plain)) {
+                    assert_close(&p.mean, &q.mean, 1e-12);
+                    assert_close(&p.std.unwrap(), &q.std.unwrap(), 1e-12);
+                }
+            }
+            let refused = small.predict_covariance(xs.view(), false);
+            assert!(matches!(refused, Err(Error::Memory { .. })));
+        }
+    }
+}
+
+/// Parameters and means have the units of what was observed.
 #[test]
 fn units_follow_what_was_observed() {
     let (data, _) = simulated(30);

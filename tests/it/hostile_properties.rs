@@ -102,6 +102,26 @@ pub(crate) fn is_about_the_data(error: &Error) -> bool {
     )
 }
 
+/// Asserts that what a model says of its own table is finite, and that what it leaves out is finite where
+/// something was observed and NaN elsewhere, or refused.
+#[track_caller]
+fn assert_own_table(gp: &FittedMultiTaskGp) {
+    for uncertainty in [Uncertainty::Std, Uncertainty::Observation] {
+        let p = gp.impute(uncertainty).unwrap();
+        assert!(p.mean.iter().chain(p.std.iter().flatten()).all(|v| v.is_finite()));
+    }
+    for by in [LeaveOut::Row, LeaveOut::Entry, LeaveOut::Task] {
+        match gp.leave_one_out(&by) {
+            Ok(out) => {
+                let seen = gp.data().y().mapv(|v| !v.is_nan());
+                assert_eq!(out.mean.mapv(f64::is_finite), seen);
+                assert_eq!(out.std.mapv(f64::is_finite), seen);
+            }
+            Err(error) => assert!(is_about_the_data(&error), "{error:?}"),
+        }
+    }
+}
+
 fn is_about_the_rows(error: &Error) -> bool {
     matches!(error, Error::Shape { .. } | Error::NotFinite { .. } | Error::Numerical { .. })
 }
@@ -140,7 +160,9 @@ proptest! {
         }
         let gp = model.fit(&data);
         prop_assert!(gp.is_ok(), "{:?}", gp.err());
-        assert_healthy(&gp.unwrap());
+        let gp = gp.unwrap();
+        assert_healthy(&gp);
+        assert_own_table(&gp);
     }
 
     #[test]
