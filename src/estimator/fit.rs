@@ -54,7 +54,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     let mut model = structure.bind(data)?;
     model.set_cg(while_learning(&structure.cg));
     let initial = model.layout().initial();
-    let one_row = data.n_rows() == 1;
+    let one_row = model.n_rows() == 1;
     let (strategy, mut starts) = match settings.optimizer {
         Optimizer::None => {
             model.layout().require_given()?;
@@ -83,7 +83,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     let converged = gradient_norm <= gradient_tolerance(settings, &model) * 1.001;
     let stop = best.as_ref().map_or(Stop::NothingFree, |l| l.outcome.stop);
     let shares = factor.and_then(identifiability).filter(|_| best.is_some());
-    let mut warnings = data_warnings(data);
+    let mut warnings = data_warnings(&model, data);
     if one_row && settings.optimizer != Optimizer::None {
         warnings.push(Warning::OneRow);
     }
@@ -136,8 +136,9 @@ fn usable(results: Vec<Result<Learned>>) -> Result<Vec<Learned>> {
     Ok(out)
 }
 
-fn data_warnings(data: &Dataset) -> Vec<Warning> {
-    if data.n_rows() < 2 {
+fn data_warnings(model: &Model, data: &Dataset) -> Vec<Warning> {
+    // Rows without an observation say nothing.
+    if model.n_rows() < 2 {
         return Vec::new();
     }
     // One value alone is not a constant.
@@ -150,12 +151,12 @@ fn data_warnings(data: &Dataset) -> Vec<Warning> {
             .map(|(_, name)| name.clone())
             .collect()
     };
-    let y = data.y();
+    let y = model.y();
     let empty = y.axis_iter(Axis(1)).map(|column| column.iter().all(|v| v.is_nan()));
     let without = empty.zip(data.task_names()).filter(|(empty, _)| *empty);
     let without = without.map(|(_, name)| Warning::TaskWithoutData { name: name.clone() });
-    let features = constant(data.x(), data.feature_names()).into_iter();
-    let tasks = constant(data.y(), data.task_names()).into_iter();
+    let features = constant(model.x(), data.feature_names()).into_iter();
+    let tasks = constant(model.y(), data.task_names()).into_iter();
     features
         .map(|name| Warning::ConstantFeature { name })
         .chain(tasks.map(|name| Warning::ConstantTask { name }))

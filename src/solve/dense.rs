@@ -11,7 +11,7 @@ use super::observed::{RowBlocks, joint_of, variances_of};
 use super::{
     Adjoints, Estimate, Factor, LN_TAU, LeaveOut, Residuals, RowCovariances, SolveReport, TaskMeans,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::linalg;
 use crate::op::{Adjoint, MaskedKronecker, TaskAdjoint};
 
@@ -45,9 +45,10 @@ impl DenseFactor {
     /// their mean. `why` is what the report says of the choice.
     ///
     /// # Errors
-    /// [`crate::Error::NotPositive`] where the covariance has no Cholesky factor.
+    /// [`crate::Error::NotPositive`] where the covariance has no Cholesky factor, or one that is rounding.
     pub fn new(covariance: MaskedKronecker, residuals: ArrayView2<f64>, why: &str) -> Result<Self> {
         let lower = linalg::cholesky_of(covariance.to_dense())?;
+        check_pivots(&lower, &covariance)?;
         let data = covariance.pattern().gather(residuals).insert_axis(Axis(1));
         let half = linalg::solve_lower(lower.view(), data.view());
         let solution = linalg::solve_lower_transpose(lower.view(), half.view());
@@ -70,6 +71,27 @@ impl DenseFactor {
     pub(super) fn solution(&self) -> &Array1<f64> {
         &self.solution
     }
+}
+
+/// Refuses pivots below what rounding leaves of them: N times the precision of their diagonal entry
+/// (Higham 2002, theorem 10.3). Their logarithm and inverse mean nothing.
+fn check_pivots(lower: &Array2<f64>, covariance: &MaskedKronecker) -> Result<()> {
+    let share = lower.nrows() as f64 * f64::EPSILON;
+    let variances = covariance.signal_diagonal() + covariance.noise_diagonal();
+    let places = covariance.pattern().observed();
+    for ((l, variance), (row, task)) in lower.diag().iter().zip(&variances).zip(places) {
+        if l * l <= share * variance {
+            return Err(Error::NotPositive {
+                matrix: "the covariance of the observations".to_string(),
+                what: "definite",
+                detail: format!(
+                    "up to rounding, that of task {task} at row {row} is known from others: it needs \
+                     more noise"
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 impl Factor for DenseFactor {

@@ -21,7 +21,6 @@ use coregion::gp::{Model, Posterior, Scaling};
 use coregion::matrix_kernel::Separable;
 use coregion::prelude::*;
 use coregion::ridge::{Candidate, Problem, Solution};
-use coregion::solve::Factor;
 use ndarray::{Array1, Array2, Array3, ArrayView2, s};
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;

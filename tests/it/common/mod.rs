@@ -1,6 +1,7 @@
 //! Shared by the tests: dense brute force, central differences, seeded data.
 
 pub mod dense;
+pub mod masked;
 pub mod sealed;
 
 use coregion::data::ColumnStatistics;
