@@ -19,11 +19,11 @@ fn shown(path: &Path) -> String {
 type Unpack<T> = fn(Container, &LoadOptions) -> Result<T>;
 
 fn write(path: &Path, file: Result<Container>) -> Result<()> {
-    named(&shown(path), file.and_then(|file| files::write(path, &file.to_bytes()?)))
+    named(&shown(path), file.and_then(|file| files::write(path, &file.to_bytes())))
 }
 
 fn to_bytes(file: Result<Container>) -> Result<Vec<u8>> {
-    named(NO_PATH, file.and_then(|file| file.to_bytes()))
+    named(NO_PATH, file.map(|file| file.to_bytes()))
 }
 
 fn read<T>(path: &Path, options: &LoadOptions, kinds: &[&str], unpack: Unpack<T>) -> Result<T> {

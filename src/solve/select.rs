@@ -210,6 +210,13 @@ impl Problem {
         ]
     }
 
+    /// Doubles that a solver takes; none is taken by [`Solver::Auto`], which only stands for another.
+    pub(crate) fn doubles(&self, solver: Solver) -> usize {
+        let candidates = self.candidates();
+        // The conversion saturates.
+        candidates.iter().find(|c| c.solver == solver).map_or(0, |c| c.doubles as usize)
+    }
+
     /// True where steps over B and Sigma at one spectrum are worth their price.
     ///
     /// Alternating learning was measured to take about 10 eigendecompositions and 15 inner steps for
