@@ -131,8 +131,9 @@ impl FittedMultiTaskGp {
         write(path.as_ref(), multi_task_gp::pack(self))
     }
 
-    /// Loads a model that [`FittedMultiTaskGp::save`] has written. The kernel is evaluated and
-    /// decomposed again: n^3 operations, about 5 n^2 doubles. Predictions are those of the model saved.
+    /// Loads a model that [`FittedMultiTaskGp::save`] has written. The kernel is evaluated and the
+    /// covariance factored again by the same solver: for a complete table n^3 operations and about 5 n^2
+    /// doubles. The data set and predictions are those of the model saved.
     ///
     /// ```
     /// use coregion::prelude::*;
@@ -208,7 +209,8 @@ impl FittedMultiTaskGp {
 }
 
 impl FittedMultiTaskKernelRidge {
-    /// Saves the model as a file in the format of [`crate::io`], as [`FittedMultiTaskGp::save`].
+    /// Saves the model as a file in the format of [`crate::io`], as [`FittedMultiTaskGp::save`]. Long
+    /// data that fill their table are kept as that table, without the order of their observations.
     ///
     /// ```
     /// # use coregion::prelude::*;

@@ -1,7 +1,6 @@
 //! Models that are the same in two words must say the same.
 
 use coregion::prelude::*;
-use coregion::solve::Factor;
 use ndarray::{Array1, Array2, Axis, array, concatenate, s};
 
 use crate::common::{assert_close, assert_near, bind, dense, normal, smooth_outputs};

@@ -20,6 +20,7 @@ mod leave_out;
 mod leave_out_gaps;
 mod model_file_refusals;
 mod model_files;
+mod model_files_gaps;
 mod reference;
 mod ridge;
 mod ridge_files;

@@ -4,9 +4,8 @@
 use coregion::gram;
 use coregion::kernel::Kernel;
 use coregion::prelude::*;
-use coregion::solve::Factor;
 use coregion::spec::{Spec, Value};
-use ndarray::{Array1, Array2, ArrayD, Axis};
+use ndarray::{Array1, Array2, Axis};
 use serde_json::Value as Json;
 
 use crate::common::{array, assert_close, assert_near, bind, matrix, vector};
