@@ -11,7 +11,6 @@ use common::{draw, gram_of, median, normal, publish};
 use coregion::gp::{Model, Scaling};
 use coregion::matrix_kernel::Separable;
 use coregion::prelude::*;
-use ndarray::Array2;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 

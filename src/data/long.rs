@@ -58,6 +58,50 @@ impl Dataset {
         table(x, y, tasks, names)
     }
 
+    /// The long data of which this is the table: row and task of each observation in the order in
+    /// which they were given. What [`Dataset::long`] made is made again.
+    ///
+    /// # Errors
+    /// As [`Dataset::new`]; [`Error::InvalidValue`] for entries that are not those observed, each once,
+    /// or by which the rows would stand in another order.
+    pub(crate) fn from_entries(
+        x: ArrayView2<f64>,
+        y: ArrayView2<f64>,
+        entries: Vec<(usize, usize)>,
+    ) -> Result<Self> {
+        let mut data = Dataset::new(x, y)?;
+        let wrong = |found: String, expected: &str| Error::InvalidValue {
+            argument: "entries".to_string(),
+            found,
+            expected: expected.to_string(),
+        };
+        if entries.len() != data.n_observed {
+            let expected = format!("{}, one for each observation", data.n_observed);
+            return Err(wrong(format!("{} entries", entries.len()), &expected));
+        }
+        let mut seen = Array2::from_elem(y.raw_dim(), false);
+        let mut opened = 0;
+        for &(row, task) in &entries {
+            let place = seen.get_mut([row, task]);
+            let fresh = place.is_some_and(|seen| !std::mem::replace(seen, true));
+            if !fresh || y[[row, task]].is_nan() {
+                let found = format!("row {row}, task {task}");
+                return Err(wrong(found, "each entry that was observed, and once"));
+            }
+            if row > opened {
+                let expected = "rows in the order of their first observations";
+                return Err(wrong(format!("row {row} before row {opened}"), expected));
+            }
+            opened = opened.max(row + 1);
+        }
+        if opened < data.n_rows() {
+            let found = format!("a row {opened} without any");
+            return Err(wrong(found, "an observation at each row"));
+        }
+        data.entries = Some(entries);
+        Ok(data)
+    }
+
     /// As [`Dataset::long`], with the names of the tasks as labels. The names given fix the order of
     /// the tasks and may contain tasks without any observation; without them the tasks are the
     /// distinct labels, sorted.

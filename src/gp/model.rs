@@ -203,6 +203,7 @@ impl Model {
             known_noise: self.table.known.is_some(),
             no_noise: self.noise.is_none(),
             factored: self.kept_rank().is_some(),
+            cg_vectors: self.cg.rank.saturating_add(self.cg.n_probes.saturating_mul(6)),
             learning: true,
         }
     }
@@ -376,8 +377,9 @@ impl Model {
         slots[rest].iter().flatten().all(|&s| s >= count).then_some(count)
     }
 
-    /// The most doubles that making a posterior of this model takes at one time: about 5 n^2 + 10 n T,
-    /// and 10 T^2 where B or Sigma is a T x T matrix.
+    /// The most doubles that making a posterior of this model takes at one time, by the solver that was
+    /// chosen: about 5 n^2 for a complete table, T m n + 3 m^2 more with m gaps, 3 N^2 + 2 n^2 for a
+    /// dense factor of N observations; 10 n T besides, and 10 T^2 where B or Sigma is a T x T matrix.
     ///
     /// ```
     /// # use coregion::prelude::*;
@@ -390,11 +392,16 @@ impl Model {
     /// ```
     pub fn posterior_doubles(&self) -> usize {
         let (n, t, d) = (self.n_rows(), self.n_tasks(), self.x().ncols());
-        let between_tasks = match self.kept_rank() {
+        // Other solvers make a matrix of a factored B.
+        let between_tasks = match self.kept_rank().filter(|_| self.solver() == Solver::Kronecker) {
             Some(rank) => t.saturating_mul(10 * (rank + 1)),
             None => t.saturating_mul(t).saturating_mul(10),
         };
-        let rows = n.saturating_mul(5 * n + 10 * t + 2 * d);
-        rows.saturating_add(between_tasks)
+        let rows = match self.solver() {
+            Solver::Kronecker => n.saturating_mul(2 * d),
+            _ => n.saturating_mul(10 * t + 2 * d),
+        };
+        let factored = self.problem().doubles(self.solver());
+        factored.saturating_add(rows).saturating_add(between_tasks)
     }
 }

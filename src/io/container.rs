@@ -44,8 +44,29 @@ pub(super) struct Container {
 
 impl Container {
     /// Adds an array.
-    pub(super) fn insert(&mut self, name: &str, shape: &[usize], values: Vec<f64>) {
+    ///
+    /// # Errors
+    /// A refusal where it holds a number that is not finite.
+    pub(super) fn insert(&mut self, name: &str, shape: &[usize], values: Vec<f64>) -> Result<()> {
+        finite(name, &values)?;
         self.arrays.insert(name.to_string(), Array { shape: shape.to_vec(), values });
+        Ok(())
+    }
+
+    /// Adds an array that may hold NaN, all of which are written alike.
+    ///
+    /// # Errors
+    /// A refusal where it holds an infinite number.
+    pub(super) fn insert_with_gaps(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        mut values: Vec<f64>,
+    ) -> Result<()> {
+        values.iter_mut().filter(|v| v.is_nan()).for_each(|v| *v = f64::NAN);
+        finite_or_gap(name, &values)?;
+        self.arrays.insert(name.to_string(), Array { shape: shape.to_vec(), values });
+        Ok(())
     }
 
     /// The shape (rows, columns) of an array, which must be there.
@@ -63,8 +84,18 @@ impl Container {
     /// Takes the values of an array of that shape out.
     ///
     /// # Errors
-    /// A refusal where it is absent or has another shape.
+    /// A refusal where it is absent, has another shape, or holds NaN.
     pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f64>> {
+        let values = self.take_with_gaps(name, shape)?;
+        finite(name, &values)?;
+        Ok(values)
+    }
+
+    /// Takes the values of an array of that shape out, which may hold NaN.
+    ///
+    /// # Errors
+    /// A refusal where it is absent or has another shape.
+    pub(super) fn take_with_gaps(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f64>> {
         match self.arrays.remove(name) {
             Some(array) if array.shape == shape => Ok(array.values),
             Some(array) => Err(misshaped(name, &array.shape, &format!("shape {shape:?}"))),
@@ -87,14 +118,10 @@ impl Container {
     }
 
     /// The bytes of the file: the same container gives the same bytes.
-    ///
-    /// # Errors
-    /// A refusal where an array holds a number that is not finite.
-    pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut tensors = Vec::new();
         let mut end = 0;
         for (name, array) in &self.arrays {
-            finite(name, &array.values)?;
             let begin = end;
             end += 8 * array.values.len();
             let (dtype, shape) = ("F64".to_string(), array.shape.clone());
@@ -127,7 +154,7 @@ impl Container {
         }
         let digest = Sha256::digest(&bytes);
         bytes.extend(digest);
-        Ok(bytes)
+        bytes
     }
 
     /// Reads a file of one of some kinds: the checksum first, then version, kind and requirements,
@@ -271,7 +298,7 @@ fn arrays(tensors: &[Tensor], data: &[u8]) -> Result<BTreeMap<String, Array>> {
                     .chunks_exact(8)
                     .map(|c| c.try_into().map_or(f64::NAN, f64::from_le_bytes))
                     .collect();
-                finite(&t.name, &values)?;
+                finite_or_gap(&t.name, &values)?;
                 out.insert(t.name.clone(), Array { shape: t.shape.clone(), values });
             }
             "U8" if last && t.name == CHECKSUM && t.shape == [DIGEST] => {}
@@ -286,7 +313,16 @@ fn arrays(tensors: &[Tensor], data: &[u8]) -> Result<BTreeMap<String, Array>> {
 }
 
 fn finite(name: &str, values: &[f64]) -> Result<()> {
-    match values.iter().position(|v| !v.is_finite()) {
+    without(name, values, |v| !v.is_finite())
+}
+
+/// NaN may stand in some arrays: who takes them says in which.
+fn finite_or_gap(name: &str, values: &[f64]) -> Result<()> {
+    without(name, values, f64::is_infinite)
+}
+
+fn without(name: &str, values: &[f64], bad: impl Fn(f64) -> bool) -> Result<()> {
+    match values.iter().position(|v| bad(*v)) {
         None => Ok(()),
         Some(i) => {
             let problem = format!("its array {} holds {} at place {i}", shown(name), values[i]);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::data::Layout;
 use crate::gp::Mean;
 use crate::ridge::Criterion;
 use crate::solve::LeaveOut;
@@ -13,6 +14,11 @@ use crate::{kernel, task};
 pub(super) const NOISES: [&str; 6] =
     ["shared", "per-task", "full", "variances", "covariance", "none"];
 pub(super) const MEANS: [&str; 3] = ["zero", "training", "given"];
+
+const LAYOUTS: [Layout; 3] = [Layout::Complete, Layout::Masked, Layout::Long];
+
+/// What known noise variances of the observations require.
+pub(super) const NOISE_VARIANCES: &str = "noise-variances/entries";
 
 pub(super) fn noise_name(noise: &Noise) -> &'static str {
     NOISES[match noise {
@@ -71,10 +77,10 @@ pub(super) fn criterion(name: &str, labels: Vec<usize>) -> Option<Criterion> {
     (keeps || !labelled).then_some(found)
 }
 
-/// What a complete data set, a kernel and a task covariance require, sorted, and more.
-pub(super) fn required(kernel: &Spec, task: &Spec, more: &[String]) -> Vec<String> {
+/// What the layout of a data set, a kernel and a task covariance require, sorted, and more.
+pub(super) fn required(layout: Layout, kernel: &Spec, task: &Spec, more: &[String]) -> Vec<String> {
     let mut out: BTreeSet<String> = more.iter().cloned().collect();
-    out.insert("layout/complete".to_string());
+    out.insert(format!("layout/{layout}"));
     for (kind, tree) in [("kernel", kernel), ("task", task)] {
         let mut nodes = vec![tree];
         while let Some(node) = nodes.pop() {
@@ -85,11 +91,18 @@ pub(super) fn required(kernel: &Spec, task: &Spec, more: &[String]) -> Vec<Strin
     out.into_iter().collect()
 }
 
+/// The layout that is required; complete where none is.
+pub(super) fn layout(requires: &[String]) -> Layout {
+    let is_required = |layout: &Layout| requires.contains(&format!("layout/{layout}"));
+    LAYOUTS.into_iter().find(is_required).unwrap_or(Layout::Complete)
+}
+
 /// Whether this version has a feature: kernels and task covariances it has where they are
 /// registered.
 pub(super) fn known(feature: &str) -> bool {
     match feature.split_once('/') {
-        Some(("layout", name)) => name == "complete",
+        Some(("layout", name)) => LAYOUTS.iter().any(|layout| layout.to_string() == name),
+        Some(("noise-variances", name)) => name == "entries",
         Some(("kernel", name)) => kernel::registry().iter().any(|entry| entry.name == name),
         Some(("task", name)) => task::registry().iter().any(|entry| entry.name == name),
         Some(("noise", name)) => NOISES.contains(&name),

@@ -19,11 +19,11 @@ fn shown(path: &Path) -> String {
 type Unpack<T> = fn(Container, &LoadOptions) -> Result<T>;
 
 fn write(path: &Path, file: Result<Container>) -> Result<()> {
-    named(&shown(path), file.and_then(|file| files::write(path, &file.to_bytes()?)))
+    named(&shown(path), file.and_then(|file| files::write(path, &file.to_bytes())))
 }
 
 fn to_bytes(file: Result<Container>) -> Result<Vec<u8>> {
-    named(NO_PATH, file.and_then(|file| file.to_bytes()))
+    named(NO_PATH, file.map(|file| file.to_bytes()))
 }
 
 fn read<T>(path: &Path, options: &LoadOptions, kinds: &[&str], unpack: Unpack<T>) -> Result<T> {
@@ -131,8 +131,9 @@ impl FittedMultiTaskGp {
         write(path.as_ref(), multi_task_gp::pack(self))
     }
 
-    /// Loads a model that [`FittedMultiTaskGp::save`] has written. The kernel is evaluated and
-    /// decomposed again: n^3 operations, about 5 n^2 doubles. Predictions are those of the model saved.
+    /// Loads a model that [`FittedMultiTaskGp::save`] has written. The kernel is evaluated and the
+    /// covariance factored again by the same solver: for a complete table n^3 operations and about 5 n^2
+    /// doubles. The data set and predictions are those of the model saved.
     ///
     /// ```
     /// use coregion::prelude::*;
@@ -208,7 +209,8 @@ impl FittedMultiTaskGp {
 }
 
 impl FittedMultiTaskKernelRidge {
-    /// Saves the model as a file in the format of [`crate::io`], as [`FittedMultiTaskGp::save`].
+    /// Saves the model as a file in the format of [`crate::io`], as [`FittedMultiTaskGp::save`]. Long
+    /// data that fill their table are kept as that table, without the order of their observations.
     ///
     /// ```
     /// # use coregion::prelude::*;

@@ -15,6 +15,7 @@ use super::features::{criterion, criterion_name, required};
 use super::parts::{AGREEMENT, Size, bytes, matrix, read_document, readable, written};
 use super::refusal::{NOT_OURS, refuse, shown, within};
 use super::report::present;
+use crate::data::Layout;
 use crate::error::Result;
 use crate::estimator::{FittedMultiTaskKernelRidge, Selection};
 use crate::kernel::Kernel;
@@ -58,7 +59,7 @@ fn features(
     let mut more = vec![format!("criterion/{criterion}")];
     more.extend(weights.then(|| "weights/rows".to_string()));
     more.extend(intercept.then(|| "intercept/tasks".to_string()));
-    required(kernel, task, &more)
+    required(Layout::Complete, kernel, task, &more)
 }
 
 /// # Errors
@@ -100,22 +101,22 @@ pub(super) fn pack(ridge: &FittedMultiTaskKernelRidge) -> Result<Container> {
         document,
         arrays: BTreeMap::new(),
     };
-    out.insert("x", &[n, d], data.x().iter().copied().collect());
-    out.insert("y", &[n, t], data.y().iter().copied().collect());
-    out.insert("dual", &[n, t], ridge.dual_coef().iter().copied().collect());
-    out.insert("task_penalties", &[t], ridge.relative_penalties.to_vec());
-    out.insert("unit_penalties", &[t], ridge.unit_penalties.to_vec());
-    out.insert("alphas", &[alphas.len()], alphas.clone());
+    out.insert("x", &[n, d], data.x().iter().copied().collect())?;
+    out.insert("y", &[n, t], data.y().iter().copied().collect())?;
+    out.insert("dual", &[n, t], ridge.dual_coef().iter().copied().collect())?;
+    out.insert("task_penalties", &[t], ridge.relative_penalties.to_vec())?;
+    out.insert("unit_penalties", &[t], ridge.unit_penalties.to_vec())?;
+    out.insert("alphas", &[alphas.len()], alphas.clone())?;
     if let Some(weights) = weights {
-        out.insert("weights", &[n], weights.to_vec());
+        out.insert("weights", &[n], weights.to_vec())?;
     }
     if let Some(intercept) = intercept {
-        out.insert("intercept", &[t], intercept.to_vec());
+        out.insert("intercept", &[t], intercept.to_vec())?;
     }
     if !errors.is_empty() {
         let shape = [errors.nrows(), errors.ncols()];
         // Arrays are finite: the largest number stands where a criterion could not be computed.
-        out.insert("cv_errors", &shape, errors.iter().map(|v| v.min(f64::MAX)).collect());
+        out.insert("cv_errors", &shape, errors.iter().map(|v| v.min(f64::MAX)).collect())?;
     }
     Ok(out)
 }
@@ -128,8 +129,9 @@ pub(super) fn unpack(
     options: &LoadOptions,
 ) -> Result<FittedMultiTaskKernelRidge> {
     let budget = options.budget();
-    let size = Size::of(&file, budget)?;
+    let size = Size::of(&file)?;
     let (n, d, t) = (size.rows, size.columns, size.tasks);
+    within("the eigendecomposition of its rows", bytes(n.saturating_mul(n), 40), budget)?;
     let text = std::mem::take(&mut file.document);
     let document: Document = read_document(&text)?;
     let kernel = read_tree("kernel", document.kernel)?;
@@ -148,7 +150,8 @@ pub(super) fn unpack(
     let relative_penalties = positive(&mut file, "task_penalties", t)?;
     let unit_penalties = positive(&mut file, "unit_penalties", t)?;
     let selection = read_selection(&mut file, &document, n)?;
-    let data = size.data(file, document.task_names, document.feature_names)?;
+    let names = [document.task_names, document.feature_names];
+    let data = size.data(file, Layout::Complete, false, names)?;
     let rows = n.saturating_mul(5 * n + 10 * t + 2 * d);
     let doubles = rows.saturating_add(Candidate::doubles(&task, t)?);
     within("rebuilding the model", bytes(doubles, 8), budget)?;

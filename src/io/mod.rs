@@ -28,7 +28,7 @@
 //!     print(file.metadata()["kind"], file.get_tensor("parameters"))
 //! ```
 //!
-//! Arrays are of the type `F64` and hold finite numbers. The last tensor is `checksum`, `U8` of shape
+//! Arrays are of the type `F64` and hold finite numbers, and NaN where that is said. The last tensor is `checksum`, `U8` of shape
 //! `[32]`: the SHA-256 of every byte of the file before it. A reader checks it before it looks at
 //! anything else.
 //!
@@ -45,20 +45,29 @@
 //!
 //! They are looked at in the order `format`, `version`, `kind`, `requires`, `model`, and a reader stops
 //! at the first that it does not know, with the name of what is missing and of who wrote the file.
-//! A new kernel, task covariance, noise, mean or criterion is a new name in `requires`; version 2 is for whatever
-//! changes the meaning of what stands here.
+//! A new kernel, task covariance, noise, mean, layout or criterion is a new name in `requires`; version
+//! 2 is for whatever changes the meaning of what stands here.
 //!
 //! # Kind `multi-task-gp`
 //!
-//! The file holds the data, the settings that decide which parameters there are, and their values.
-//! Nothing that follows from these is kept: a reader binds the model to the data, sets the values,
-//! decomposes the Gram matrix again, and compares the log marginal likelihood with the one stored.
-//! They may differ by 1e-8 of the larger of its magnitude and 1.
+//! The file holds the data, the settings that decide which parameters there are and how their
+//! covariance is factored, and the values of the parameters. Nothing that follows from these is kept: a
+//! reader binds the model to the data, sets the values, factors the covariance again, and compares the
+//! log marginal likelihood with the one stored. They may differ by 1e-8 of the larger of its magnitude
+//! and 1; where the solver only estimates it, by the solver's own relative tolerance in place of 1e-8,
+//! and by two standard errors of its log-determinant more.
+//!
+//! The data are the whole data set: rows at which nothing was observed are kept too. Their layout is
+//! [`complete`](crate::data::Layout::Complete), `masked` or `long`, which `requires` says. Only in
+//! `y` and `noise_variances` may there be NaN, and not where the layout is `complete`: it stands for
+//! what was not observed, in both at the same entries. `masked` data have at least one NaN.
 //!
 //! | array | shape | content |
 //! | --- | --- | --- |
 //! | `x` | (n, d) | inputs |
-//! | `y` | (n, T) | outputs |
+//! | `y` | (n, T) | outputs, NaN where nothing was observed |
+//! | `noise_variances` | (n, T) | known variances of the noise of the observations, where they are known |
+//! | `entries` | (N, 2) | of `long` data: row and task of each observation, in the order in which they were given; rows stand in the order of their first observations |
 //! | `parameters` | (P) | every natural value in the order of the layout: kernel, B, noise, means |
 //! | `noise` | (T) or (T, T) | with noise `variances` or `covariance` |
 //! | `mean` | (T) | with mean `given` |
@@ -67,12 +76,16 @@
 //! | key of the document | content |
 //! | --- | --- |
 //! | `kernel`, `task` | the kernel and the task covariance as given before learning: nodes |
-//! | `noise` | `shared`, `per-task`, `full`, `variances` or `covariance` |
+//! | `noise` | `shared`, `per-task`, `full`, `variances`, `covariance` or `none` |
 //! | `mean` | `zero`, `training` or `given` |
 //! | `scale_x`, `scale_y` | whether units follow the columns: `true` or `false` |
 //! | `fixed` | list of the paths of parameters held |
 //! | `ties` | list of pairs of paths; ties come before what is held |
 //! | `memory_budget` | bytes that predictions may take |
+//! | `solver` | the solver asked for: `auto`, `kronecker`, `choleskys`, `schur`, `dense` or `cg` |
+//! | `solver_memory` | bytes that the solver may take |
+//! | `cg` | tolerances of the iterative solver: the fields of [`CgSettings`](crate::solve::CgSettings) |
+//! | `learns` | whether parameters were learned, on which the choice of `auto` depends |
 //! | `task_names`, `feature_names` | T and d distinct strings |
 //! | `log_marginal_likelihood` | natural log, in the units of `y` |
 //! | `report` | what the fit did: the fields of [`FitReport`](crate::estimator::FitReport) |
@@ -84,11 +97,13 @@
 //! other; a node has at most 64 values.
 //!
 //! In `report`, `stop` and `warnings` are written in lower case with hyphens (`"converged"`,
-//! `{"noise-at-floor": {"name": "flow"}}`), `wall_time` as `{"secs": .., "nanos": ..}`. No key of an
-//! object may be absent, twice, or unknown.
+//! `{"noise-at-floor": {"name": "flow"}}`), `wall_time` as `{"secs": .., "nanos": ..}`, and `solve`
+//! with the fields of [`SolveReport`](crate::solve::SolveReport). No key of an object may be twice or
+//! unknown, and none absent but, in `solve`, `rank`, `tolerance` and `relative_residual`, which are
+//! then `null`, and `log_det_std_err`, which is then 0.
 //!
-//! `requires` has `layout/complete`, `noise/<noise>`, `mean/<mean>`, and `kernel/<name>` and
-//! `task/<name>` for each node.
+//! `requires` has `layout/<layout>`, `noise/<noise>`, `mean/<mean>`, `noise-variances/entries` where
+//! noise variances are known, and `kernel/<name>` and `task/<name>` for each node.
 //!
 //! # Kind `multi-task-kernel-ridge`
 //!
@@ -97,6 +112,10 @@
 //! stored into the equations of its model: what they leave may have 1e-8 of the largest term. That is
 //! the share that rounding errors of any stable method stay below, however small the penalty is, while
 //! coefficients, norms and likelihoods of near singular equations depend on them.
+//!
+//! Data are complete tables without NaN. Long data that fill their table are kept as that table: what is
+//! read is [`complete`](crate::data::Layout::Complete), and does not know in which order its
+//! observations were given. Whatever else the model says does not depend on it.
 //!
 //! | array | shape | content |
 //! | --- | --- | --- |
@@ -136,9 +155,13 @@
 //! [`Error::ModelFile`](crate::Error::ModelFile) where it contradicts itself, and otherwise is the model
 //! that it describes; it holds no code. What it asks for is compared with what it holds, and with
 //! [`LoadOptions::memory_budget`], before memory is taken: reading takes a few times the size of the
-//! file, at most 20 times where it is made of lists of single digits, and making the model about 5 n^2
-//! doubles, which is what the budget is for. The time is that of evaluating the kernel once and of one
-//! eigendecomposition, n^3 operations: lower the budget where files come from strangers.
+//! file, at most 20 times where it is made of lists of single digits, and making the model what the
+//! solver takes that will factor the covariance, which is what the budget is for: about 5 n^2 doubles
+//! for n rows of a complete table, T m n + 3 m^2 more with m gaps and `schur`, 3 N^2 + 2 n^2 for N
+//! observations and `dense` ([`posterior_doubles`](crate::gp::Model::posterior_doubles)). A file that
+//! asks for a solver which cannot serve its data is refused. The time is that of evaluating the kernel
+//! once and of one such factorisation, n^3 or N^3 operations, which the budget bounds too: lower it
+//! where files come from strangers.
 
 mod container;
 mod description;

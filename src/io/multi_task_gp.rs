@@ -9,16 +9,17 @@ use serde_json::value::RawValue;
 use super::LoadOptions;
 use super::container::Container;
 use super::description::{check_size, read_list, read_tree, to_raw};
-use super::features::{mean_name, noise_name, required};
-use super::parts::{AGREEMENT, Size, bytes, matrix, read_document, readable, written};
+use super::features::{NOISE_VARIANCES, layout, mean_name, noise_name, required};
+use super::parts::{AGREEMENT, Size, bytes, insert_data, matrix, read_document, readable, written};
 use super::refusal::{NOT_OURS, refuse, shown, within};
 use super::report::{Lists, ReportDocument};
-use crate::error::Result;
+use crate::data::Layout;
+use crate::error::{Error, Result};
 use crate::estimator::{FittedMultiTaskGp, Structure};
 use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
-use crate::solve::{CgSettings, Solver};
+use crate::solve::{CgSettings, Factor, Solver};
 use crate::spec::Spec;
 use crate::task::{Noise, Task};
 
@@ -26,6 +27,10 @@ pub(super) const KIND: &str = "multi-task-gp";
 
 /// Most paths held and most pairs tied that are read.
 const MANY_PATHS: usize = 4096;
+
+/// Standard errors of the log-determinant, half of which is part of the log marginal likelihood, that
+/// the latter may differ by.
+const STANDARD_ERRORS: f64 = 2.0;
 
 /// The document of version 1. Numbers that come in tables stand in arrays.
 #[derive(Serialize, Deserialize)]
@@ -57,8 +62,16 @@ struct Document<'a> {
     report: ReportDocument<'a>,
 }
 
-fn features(kernel: &Spec, task: &Spec, noise: &str, mean: &str) -> Vec<String> {
-    required(kernel, task, &[format!("noise/{noise}"), format!("mean/{mean}")])
+fn features(
+    layout: Layout,
+    [kernel, task]: [&Spec; 2],
+    noise: &str,
+    mean: &str,
+    with_noise_variances: bool,
+) -> Vec<String> {
+    let mut more = vec![format!("noise/{noise}"), format!("mean/{mean}")];
+    more.extend(with_noise_variances.then(|| NOISE_VARIANCES.to_string()));
+    required(layout, kernel, task, &more)
 }
 
 /// # Errors
@@ -66,8 +79,7 @@ fn features(kernel: &Spec, task: &Spec, noise: &str, mean: &str) -> Vec<String> 
 pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
     let Structure { term, noise, mean, scaling, fixed, ties, solver, solver_memory, cg, learns } =
         gp.structure();
-    let (posterior, model) = (gp.posterior(), gp.posterior().model());
-    let (n, d, t) = (model.n_rows(), model.x().ncols(), model.n_tasks());
+    let (posterior, data) = (gp.posterior(), gp.data());
     check_size("kernel", term.kernel.spec())?;
     check_size("task covariance", term.task.spec())?;
     let (kernel, task) = (to_raw("the kernel", &term.kernel)?, to_raw("B", &term.task)?);
@@ -102,28 +114,28 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
     };
     let document = written(&document)?;
     readable::<Document>(&document)?;
+    let (specs, variances) = ([term.kernel.spec(), term.task.spec()], data.noise_variances());
     let mut out = Container {
         kind: KIND.to_string(),
-        requires: features(term.kernel.spec(), term.task.spec(), noise_name, mean_name),
+        requires: features(data.layout(), specs, noise_name, mean_name, variances.is_some()),
         document,
         arrays: BTreeMap::new(),
     };
-    out.insert("x", &[n, d], model.x().iter().copied().collect());
-    out.insert("y", &[n, t], model.y().iter().copied().collect());
-    out.insert("parameters", &[posterior.natural().len()], posterior.natural().to_vec());
+    insert_data(&mut out, data)?;
+    out.insert("parameters", &[posterior.natural().len()], posterior.natural().to_vec())?;
     match noise {
-        Noise::Variances(v) => out.insert("noise", &[v.len()], v.clone()),
+        Noise::Variances(v) => out.insert("noise", &[v.len()], v.clone())?,
         Noise::Covariance(m) => {
-            out.insert("noise", &[m.nrows(), m.ncols()], m.iter().copied().collect());
+            out.insert("noise", &[m.nrows(), m.ncols()], m.iter().copied().collect())?;
         }
         Noise::Shared | Noise::PerTask | Noise::Full | Noise::None => {}
     }
     if let Mean::Given(values) = mean {
-        out.insert("mean", &[values.len()], values.clone());
+        out.insert("mean", &[values.len()], values.clone())?;
     }
     if let Some(errors) = gp.task_correlation_std_error() {
         let values = errors.iter().copied().collect();
-        out.insert("standard_errors", &[errors.nrows(), errors.ncols()], values);
+        out.insert("standard_errors", &[errors.nrows(), errors.ncols()], values)?;
     }
     Ok(out)
 }
@@ -139,7 +151,10 @@ fn distinct<T: PartialEq + Clone>(list: &[T]) -> Vec<T> {
 /// do not fit; [`crate::Error::Memory`] where rebuilding would take more than allowed.
 pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<FittedMultiTaskGp> {
     let budget = options.budget();
-    let size = Size::of(&file, budget)?;
+    let size = Size::of(&file)?;
+    // What every solver takes, before anything is made; what the one chosen takes comes later.
+    let square = size.observed_rows.saturating_mul(size.observed_rows);
+    within("the Gram matrix of its rows", bytes(square, 16), budget)?;
     let (t, d) = (size.tasks, size.columns);
     let text = std::mem::take(&mut file.document);
     let document: Document = read_document(&text)?;
@@ -149,10 +164,13 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
     };
     let kernel = read_tree("kernel", document.kernel)?;
     let task = read_tree("task covariance", document.task)?;
-    if file.requires != features(&kernel, &task, &document.noise, &document.mean) {
+    let (layout, specs) = (layout(&file.requires), [&kernel, &task]);
+    let with_noise_variances = file.arrays.contains_key("noise_variances");
+    let needed = features(layout, specs, &document.noise, &document.mean, with_noise_variances);
+    if file.requires != needed {
         return Err(refuse("what it requires is not what its document needs", NOT_OURS));
     }
-    size.check_term([&kernel, &task], [parameters.len(); 2], budget)?;
+    size.check_term(specs, [parameters.len(); 2], budget)?;
     let structure = Structure {
         term: Separable { kernel: Kernel::from_spec(kernel)?, task: Task::from_spec(task)? },
         noise: read_noise(&mut file, &document.noise, t)?,
@@ -162,7 +180,7 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
         ties: read_list("list of ties", document.ties, MANY_PATHS)?,
         solver: read_solver(&document.solver)?,
         solver_memory: document.solver_memory,
-        cg: document.cg,
+        cg: read_cg(document.cg)?,
         learns: document.learns,
     };
     let standard_errors = match file.arrays.contains_key("standard_errors") {
@@ -170,20 +188,49 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
         false => None,
     };
     let report = document.report.read(d, t)?;
-    let data = size.data(file, document.task_names, document.feature_names)?;
-    let model = structure.bind(&data)?;
+    let names = [document.task_names, document.feature_names];
+    let data = size.data(file, layout, with_noise_variances, names)?;
+    let model = structure.bind(&data).map_err(|error| match error {
+        // The model that was saved had a solver within it.
+        Error::Memory { what, .. } => {
+            let problem = format!("its solver_memory is too little for {what}");
+            refuse(problem, NOT_OURS)
+        }
+        other => other,
+    })?;
     check_parameters(&model, &parameters)?;
     within("rebuilding the model", bytes(model.posterior_doubles(), 8), budget)?;
     let posterior = Posterior::new(Arc::new(model), parameters, document.memory_budget)?;
-    let (found, stored) = (posterior.factor().log_likelihood(), document.log_marginal_likelihood);
-    let agree = (found - stored).abs() <= AGREEMENT * stored.abs().max(1.0);
-    if !agree {
-        return Err(refuse(
-            format!("its log marginal likelihood is stored as {stored}, but its model has {found}"),
-            NOT_OURS,
-        ));
-    }
+    check_likelihood(posterior.factor(), document.log_marginal_likelihood)?;
     Ok(FittedMultiTaskGp::new(structure, &data, posterior, standard_errors, report))
+}
+
+/// Refuses a log marginal likelihood that is not the one of the model. What a solver only estimates
+/// may differ by what it says of its own errors.
+fn check_likelihood(factor: &dyn Factor, stored: f64) -> Result<()> {
+    let found = factor.log_likelihood();
+    let tolerance = AGREEMENT.max(factor.report().tolerance.unwrap_or(0.0));
+    let allowed = tolerance * stored.abs().max(1.0) + STANDARD_ERRORS * factor.log_det().std_err;
+    let agree = (found - stored).abs() <= allowed;
+    if agree {
+        return Ok(());
+    }
+    Err(refuse(
+        format!("its log marginal likelihood is stored as {stored}, but its model has {found}"),
+        NOT_OURS,
+    ))
+}
+
+/// Refuses settings that would keep a reader at work for hours.
+fn read_cg(cg: CgSettings) -> Result<CgSettings> {
+    let fits = cg.check().is_ok()
+        && cg.rank <= 10_000
+        && cg.n_probes <= 1000
+        && cg.max_iterations <= 100_000;
+    match fits {
+        true => Ok(cg),
+        false => Err(refuse("settings of its iterative solver are out of range", NOT_OURS)),
+    }
 }
 
 fn read_solver(name: &str) -> Result<Solver> {

@@ -2,8 +2,9 @@
 
 /// How much a model file may ask for.
 ///
-/// A file is small beside the model in it: n rows are decomposed again when it is loaded, which takes
-/// about 5 n^2 doubles. What a file asks for is compared with the budget before it is given.
+/// A file is small beside the model in it: the covariance is factored again when it is loaded, which
+/// takes about 5 n^2 doubles for a complete table of n rows, and up to 3 N^2 + 2 n^2 for N observations
+/// of one with gaps. What a file asks for is compared with the budget before it is given.
 ///
 /// ```
 /// use coregion::{io::LoadOptions, prelude::*};

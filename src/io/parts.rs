@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::container::{Container, VERSION};
 use super::description::{check_counts, nodes, read_list};
 use super::refusal::{NOT_OURS, refuse, within};
-use crate::data::Dataset;
+use crate::data::{Dataset, Layout};
 use crate::error::Result;
 use crate::spec::Spec;
 use crate::task::FREE_UP_TO;
@@ -63,24 +63,63 @@ pub(super) fn matrix(file: &mut Container, name: &str, shape: [usize; 2]) -> Res
         .map_err(|e| refuse(format!("its array '{name}' is broken: {e}"), NOT_OURS))
 }
 
+/// As [`matrix`], with NaN where there is nothing.
+fn matrix_with_gaps(file: &mut Container, name: &str, shape: [usize; 2]) -> Result<Array2<f64>> {
+    let values = file.take_with_gaps(name, &shape)?;
+    Array2::from_shape_vec((shape[0], shape[1]), values)
+        .map_err(|e| refuse(format!("its array '{name}' is broken: {e}"), NOT_OURS))
+}
+
+/// Puts a data set into a file.
+///
+/// # Errors
+/// A refusal where it cannot be kept.
+pub(super) fn insert_data(file: &mut Container, data: &Dataset) -> Result<()> {
+    let (n, t) = (data.n_rows(), data.n_tasks());
+    file.insert("x", &[n, data.n_features()], data.x().iter().copied().collect())?;
+    file.insert_with_gaps("y", &[n, t], data.y().iter().copied().collect())?;
+    if let Some(table) = data.noise_variances() {
+        file.insert_with_gaps("noise_variances", &[n, t], table.iter().copied().collect())?;
+    }
+    if data.is_long() {
+        let entries = data.entries();
+        let numbers = entries.iter().flat_map(|&(row, task)| [row as f64, task as f64]);
+        file.insert("entries", &[entries.len(), 2], numbers.collect())?;
+    }
+    Ok(())
+}
+
+/// Row and task of each observation.
+fn read_entries(file: &mut Container) -> Result<Vec<(usize, usize)>> {
+    let [count, _] = file.table("entries")?;
+    let values = file.take("entries", &[count, 2])?;
+    // The conversion of whole numbers up to 2^53 is exact, and beyond that there are no entries.
+    let whole = |v: &f64| *v >= 0.0 && v.fract() == 0.0;
+    if let Some(v) = values.iter().find(|v| !whole(v)) {
+        return Err(refuse(format!("its array 'entries' holds {v}"), NOT_OURS));
+    }
+    Ok(values.chunks_exact(2).map(|pair| (pair[0] as usize, pair[1] as usize)).collect())
+}
+
 /// The size of the data in a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
     pub(super) rows: usize,
     pub(super) columns: usize,
     pub(super) tasks: usize,
+    /// Rows at which something was observed.
+    pub(super) observed_rows: usize,
 }
 
 impl Size {
     /// # Errors
-    /// A refusal where there are no tables of data; [`crate::Error::Memory`] where their rows are more
-    /// than can be decomposed.
-    pub(super) fn of(file: &Container, budget: usize) -> Result<Self> {
+    /// A refusal where there are no tables of data.
+    pub(super) fn of(file: &Container) -> Result<Self> {
         let [rows, columns] = file.table("x")?;
         let [_, tasks] = file.table("y")?;
-        let square = rows.saturating_mul(rows);
-        within("the eigendecomposition of its rows", bytes(square, 40), budget)?;
-        Ok(Size { rows, columns, tasks })
+        let y = file.arrays.get("y").map_or(&[][..], |y| &y.values);
+        let observed = y.chunks(tasks.max(1)).filter(|row| row.iter().any(|v| !v.is_nan()));
+        Ok(Size { rows, columns, tasks, observed_rows: observed.count() })
     }
 
     /// Bounds what binding a kernel and a task covariance takes; `counts` are the numbers of
@@ -111,14 +150,37 @@ impl Size {
     pub(super) fn data(
         &self,
         mut file: Container,
-        task_names: &RawValue,
-        feature_names: &RawValue,
+        layout: Layout,
+        with_noise_variances: bool,
+        [task_names, feature_names]: [&RawValue; 2],
     ) -> Result<Dataset> {
         let x = matrix(&mut file, "x", [self.rows, self.columns])?;
-        let y = matrix(&mut file, "y", [self.rows, self.tasks])?;
+        let shape = [self.rows, self.tasks];
+        let y = match layout {
+            Layout::Complete => matrix(&mut file, "y", shape)?,
+            Layout::Masked | Layout::Long => matrix_with_gaps(&mut file, "y", shape)?,
+        };
+        let variances = with_noise_variances
+            .then(|| matrix_with_gaps(&mut file, "noise_variances", shape))
+            .transpose()?;
+        let entries = (layout == Layout::Long).then(|| read_entries(&mut file)).transpose()?;
         file.finish()?;
-        Dataset::new(x.view(), y.view())?
-            .with_task_names(read_list::<String>("list of tasks", task_names, self.tasks)?)?
+        let mut data = match entries {
+            Some(entries) => Dataset::from_entries(x.view(), y.view(), entries)?,
+            None => Dataset::new(x.view(), y.view())?,
+        };
+        if data.layout() != layout {
+            let problem = format!("its data are {}, but it requires {layout}", data.layout());
+            return Err(refuse(problem, NOT_OURS));
+        }
+        if let Some(variances) = variances {
+            if variances.iter().zip(&y).any(|(v, y)| v.is_nan() != y.is_nan()) {
+                let problem = "its array 'noise_variances' has other gaps than 'y'";
+                return Err(refuse(problem, NOT_OURS));
+            }
+            data = data.with_noise_variances(variances.view())?;
+        }
+        data.with_task_names(read_list::<String>("list of tasks", task_names, self.tasks)?)?
             .with_feature_names(read_list::<String>(
                 "list of columns",
                 feature_names,

@@ -6,9 +6,9 @@
 //! | `choleskys` | complete tables, T up to 64 | yes | T n^3 | (T + 3) n^2 |
 //! | `schur` | one noise covariance at every row | yes | kronecker + n m^2 + T m n (m + n) | + T m n + 2 m^2 |
 //! | `dense` | everything | yes | N^3 | 3 N^2 + 2 n^2 |
-//! | `cg` | everything | to a tolerance | products of n^2 T | 2 n^2 + (r + 200) N |
+//! | `cg` | everything | to a tolerance | products of n^2 T | 2 n^2 + (r + 6 p + 100) N |
 //!
-//! n rows, T tasks, N observed entries, m gaps, r the rank of the preconditioner. Left to itself the
+//! n rows, T tasks, N observed entries, m gaps, r the rank of the preconditioner, p probes. Left to itself the
 //! selection takes the first that serves in the order: `choleskys` for the single evaluation of few
 //! tasks and `kronecker` otherwise; `schur` for at most n gaps where it is cheaper than `dense`;
 //! `dense` up to 12,000 observed entries; `cg`. What does not fit into memory is passed over, and where
@@ -26,9 +26,6 @@ const CHOLESKYS_UP_TO: usize = 64;
 /// An eigendecomposition with all its products takes as long as this many n^3 / 3 of a Cholesky
 /// factorisation (measured with both backends at n = 500 to 2000: 13 to 24).
 const EIGENDECOMPOSITION: f64 = 20.0;
-/// Rank that the preconditioner of `cg` is given.
-pub(crate) const PRECONDITIONER_RANK: usize = 500;
-
 /// How the covariance of the data is factored.
 ///
 /// ```
@@ -98,6 +95,8 @@ pub(crate) struct Problem {
     pub(crate) no_noise: bool,
     /// Whether B is kept as a factor, and no T x T matrix is wanted.
     pub(crate) factored: bool,
+    /// Rank of the preconditioner of `cg`, and vectors it has in work.
+    pub(crate) cg_vectors: usize,
     /// Whether parameters are learned, so that many evaluations follow.
     pub(crate) learning: bool,
 }
@@ -205,9 +204,16 @@ impl Problem {
                     "{what}, {} observations: too many for a dense factorisation",
                     self.n_observed
                 ),
-                doubles: 2.0 * n * n + (PRECONDITIONER_RANK as f64 + 200.0) * observed,
+                doubles: 2.0 * n * n + (self.cg_vectors as f64 + 100.0) * observed,
             },
         ]
+    }
+
+    /// Doubles that a solver takes; none is taken by [`Solver::Auto`], which only stands for another.
+    pub(crate) fn doubles(&self, solver: Solver) -> usize {
+        let candidates = self.candidates();
+        // The conversion saturates.
+        candidates.iter().find(|c| c.solver == solver).map_or(0, |c| c.doubles as usize)
     }
 
     /// True where steps over B and Sigma at one spectrum are worth their price.
@@ -293,6 +299,7 @@ mod tests {
             known_noise: false,
             no_noise: false,
             factored: false,
+            cg_vectors: 600,
             learning: true,
         }
     }

@@ -19,7 +19,7 @@ fn model() -> FittedMultiTaskGp {
 }
 
 #[track_caller]
-fn assert_refused(bytes: &[u8], problem: &str, advice: &str) {
+pub(crate) fn assert_refused(bytes: &[u8], problem: &str, advice: &str) {
     match FittedMultiTaskGp::from_bytes(bytes) {
         Err(error @ Error::ModelFile { .. }) => {
             let text = error.to_string();
@@ -82,7 +82,8 @@ fn files_of_another_version_or_kind() {
     assert_eq!(coregion::io::kind(&metadata("kind", "kernel-ridge")).unwrap(), "kernel-ridge");
     assert!(coregion::io::kind(&later).unwrap_err().to_string().contains("version '2'"));
     // What it requires is looked at before the document, whatever that is.
-    for feature in ["kernel/Later", "task/Later", "noise/later", "mean/later", "layout/long", "x"] {
+    for feature in ["kernel/Later", "task/Later", "noise/later", "mean/later", "layout/later", "x"]
+    {
         let mut parts = Parts::of(&bytes);
         parts.metadata().insert("requires".into(), json!(format!("[\"{feature}\"]")));
         parts.metadata().insert("model".into(), json!("not read"));
@@ -347,7 +348,7 @@ fn memory_is_asked_for_before_it_is_taken() {
         Err(Error::Memory { what, .. }) => what,
         other => panic!("{other:?}"),
     };
-    assert_eq!(what(load(&bytes, 1000)), "the eigendecomposition of its rows");
+    assert_eq!(what(load(&bytes, 1000)), "the Gram matrix of its rows");
     // A million rows of one number each: 16 MB, whose Gram matrix would have 8 TB.
     let n = 1_000_000;
     let mut parts = Parts::of(&bytes);
@@ -363,7 +364,7 @@ fn memory_is_asked_for_before_it_is_taken() {
     parts.header["checksum"] = tensor(json!([32]), end + 8 * n, end + 8 * n + 32, "U8");
     parts.header.as_object_mut().unwrap().remove("standard_errors");
     let result = FittedMultiTaskGp::from_bytes(&parts.sealed());
-    assert_eq!(what(result), "the eigendecomposition of its rows");
+    assert_eq!(what(result), "the Gram matrix of its rows");
     // One row of a hundred thousand tasks: 800 kB, whose dense B would have 80 GB.
     let data = Dataset::new(normal(1, 1, 1).view(), normal(1, 3, 2).view()).unwrap();
     let small = MultiTaskGp::new(Rbf::isotropic(1.0)).task(Diagonal::new()).fit(&data).unwrap();

@@ -13,17 +13,18 @@ fn data(t: usize) -> Dataset {
     Dataset::new(x.view(), smooth_outputs(x.view(), t, 0.3, 2).view()).unwrap()
 }
 
-fn quick(kernel: Kernel) -> MultiTaskGp {
+pub(crate) fn quick(kernel: Kernel) -> MultiTaskGp {
     MultiTaskGp::new(kernel).max_iterations(3)
 }
 
 /// Asserts that nothing tells two models apart.
 #[track_caller]
-fn assert_same(a: &FittedMultiTaskGp, b: &FittedMultiTaskGp, xs: &Array2<f64>) {
+pub(crate) fn assert_same(a: &FittedMultiTaskGp, b: &FittedMultiTaskGp, xs: &Array2<f64>) {
     assert_eq!(a.to_string(), b.to_string());
     assert_eq!(format!("{:?}", a.report()), format!("{:?}", b.report()));
     assert_eq!((a.kernel(), a.task()), (b.kernel(), b.task()));
     assert_eq!((a.task_names(), a.feature_names()), (b.task_names(), b.feature_names()));
+    assert_eq!((a.data(), a.data().layout()), (b.data(), b.data().layout()));
     assert_eq!(a.posterior().natural(), b.posterior().natural());
     let (la, lb) = (a.posterior().model().layout(), b.posterior().model().layout());
     assert_eq!(format!("{la:?}"), format!("{lb:?}"));
@@ -39,7 +40,7 @@ fn assert_same(a: &FittedMultiTaskGp, b: &FittedMultiTaskGp, xs: &Array2<f64>) {
 }
 
 #[track_caller]
-fn assert_round_trip(gp: &FittedMultiTaskGp) -> FittedMultiTaskGp {
+pub(crate) fn assert_round_trip(gp: &FittedMultiTaskGp) -> FittedMultiTaskGp {
     let bytes = gp.to_bytes().unwrap();
     let again = FittedMultiTaskGp::from_bytes(&bytes).unwrap();
     let d = gp.feature_names().len();
@@ -193,14 +194,14 @@ fn the_document_of_version_1() {
     let gp = quick(Rbf::ard()).fit(&data(2)).unwrap();
     let document = Parts::of(&gp.to_bytes().unwrap()).document();
     let keys = |v: &serde_json::Value| v.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    let expected = "feature_names fixed kernel log_marginal_likelihood mean memory_budget noise \
-                    report scale_x scale_y task task_names ties";
+    let expected = "cg feature_names fixed kernel learns log_marginal_likelihood mean memory_budget noise \
+                    report scale_x scale_y solver solver_memory task task_names ties";
     assert_eq!(keys(&document).join(" "), expected);
     let report = "converged eigendecompositions evaluations gradient_norm identifiability \
-                  iterations optimizer restarts solve stop trace wall_time warnings";
+                  iterations optimizer restarts solve stop strategy trace wall_time warnings";
     assert_eq!(keys(&document["report"]).join(" "), report);
-    let solve = "clipped_eigenvalues clipped_magnitude exact iterations jitter precision \
-                 relative_residual solver why";
+    let solve = "clipped_eigenvalues clipped_magnitude exact iterations jitter log_det_std_err \
+                 precision rank relative_residual solver tolerance why";
     assert_eq!(keys(&document["report"]["solve"]).join(" "), solve);
     assert_eq!(keys(&document["report"]["trace"][0]).join(" "), "evaluation value");
     let restart = "evaluations iterations log_posterior stop";

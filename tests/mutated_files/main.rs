@@ -68,6 +68,8 @@ fn models() -> Vec<Fitted> {
             .mean(Mean::Zero)
             .fix("mean.offset")
             .fit(&data(4)),
+        MultiTaskGp::new(Matern52::ard()).fit(&with_gaps(&data(5))),
+        MultiTaskGp::new(Rbf::ard()).noise(Noise::None).max_iterations(5).fit(&list()),
     ];
     let related = |r: f64| {
         let mut b = Array2::from_elem((4, 4), r);
@@ -97,6 +99,23 @@ fn models() -> Vec<Fitted> {
     gps.chain(ridges.into_iter().map(|fit| Fitted::Ridge(Box::new(fit.unwrap())))).collect()
 }
 
+/// The same data with a few gaps and a row without observations.
+fn with_gaps(data: &Dataset) -> Dataset {
+    let mut y = data.y().to_owned();
+    y.row_mut(7).fill(f64::NAN);
+    [[0, 1], [9, 4], [9, 0], [15, 2]].into_iter().for_each(|at| y[at] = f64::NAN);
+    Dataset::new(data.x(), y.view()).unwrap()
+}
+
+/// A list of observations whose noise is known.
+fn list() -> Dataset {
+    let (x, y) = (normal(20, 2, 4).mapv(f64::round), normal(20, 1, 5));
+    let tasks: Vec<usize> = (0..20).map(|i| i * i % 7 % 3).collect();
+    let noise = y.column(0).mapv(|v| 0.1 + v * v);
+    let data = Dataset::long(x.view(), y.column(0), &tasks).unwrap();
+    data.with_long_noise_variances(noise.view()).unwrap()
+}
+
 /// The file of a model; what the clock said is no part of the test.
 fn file_of(model: &Fitted) -> Vec<u8> {
     let zero = serde_json::json!({"secs": 0, "nanos": 0});
@@ -124,6 +143,8 @@ fn load(bytes: &[u8], gp: bool) -> Result<Fitted> {
 enum Answers {
     Gp {
         natural: Vec<f64>,
+        entries: Vec<(usize, usize)>,
+        imputed: Result<Prediction>,
         prediction: Result<Prediction>,
         covariances: Result<Array3<f64>>,
     },
@@ -140,11 +161,13 @@ fn near(x: ArrayView2<f64>) -> Array2<f64> {
     x.slice(s![..x.nrows().min(3), ..]).mapv(|v| 0.9 * v + 0.05)
 }
 
-fn answers(posterior: &Posterior) -> Answers {
+fn answers(posterior: &Posterior, entries: Vec<(usize, usize)>) -> Answers {
     let xs = near(posterior.model().x());
     assert!(posterior.factor().log_likelihood().is_finite());
     Answers::Gp {
         natural: posterior.natural().to_vec(),
+        entries,
+        imputed: posterior.impute(Uncertainty::Observation),
         prediction: posterior.predict(xs.view(), Uncertainty::Observation),
         covariances: posterior.task_covariances(xs.view()),
     }
@@ -162,7 +185,7 @@ fn ridge_answers(problem: &Problem, solution: &Solution) -> Answers {
 
 fn of_model(model: &Fitted) -> Answers {
     match model {
-        Fitted::Gp(gp) => answers(gp.posterior()),
+        Fitted::Gp(gp) => answers(gp.posterior(), gp.data().entries()),
         Fitted::Ridge(ridge) => Answers::Ridge {
             dual: ridge.dual_coef().to_owned(),
             intercept: ridge.intercept().cloned(),
@@ -196,6 +219,17 @@ fn direct(bytes: &[u8]) -> Answers {
     let row = |name: &str| array(&file, name).iter().copied().collect::<Vec<f64>>();
     let data = Dataset::new(array(&file, "x").view(), array(&file, "y").view()).unwrap();
     let data = data.with_task_names(words(&document, "task_names")).unwrap();
+    let data = match file.tensor("noise_variances") {
+        Ok(_) => data.with_noise_variances(array(&file, "noise_variances").view()).unwrap(),
+        Err(_) => data,
+    };
+    let entries = match file.tensor("entries") {
+        Ok(_) => {
+            let pairs = array(&file, "entries");
+            pairs.rows().into_iter().map(|p| (p[0] as usize, p[1] as usize)).collect()
+        }
+        Err(_) => data.entries(),
+    };
     let spec = |key: &str| serde_json::from_value(document[key].clone()).unwrap();
     let term = Separable {
         kernel: Kernel::from_spec(spec("kernel")).unwrap(),
@@ -231,15 +265,18 @@ fn direct(bytes: &[u8]) -> Answers {
     for path in words(&document, "fixed") {
         model.layout_mut().fix(path).unwrap();
     }
-    let budget = document["memory_budget"].as_u64().unwrap() as usize;
-    answers(&Posterior::new(model.into(), row("parameters"), budget).unwrap())
+    let number = |key: &str| document[key].as_u64().unwrap() as usize;
+    let (solver, memory) = (document["solver"].as_str().unwrap(), number("solver_memory"));
+    model.select_solver(solver.parse().unwrap(), memory, scale("learns")).unwrap();
+    let budget = number("memory_budget");
+    answers(&Posterior::new(model.into(), row("parameters"), budget).unwrap(), entries)
 }
 
 fn no_nan(found: &Answers) {
     let finite = |m: ArrayView2<f64>| assert!(m.iter().all(|v| v.is_finite()), "{m}");
     match found {
-        Answers::Gp { prediction, covariances, .. } => {
-            if let Ok(p) = prediction {
+        Answers::Gp { imputed, prediction, covariances, .. } => {
+            for p in imputed.iter().chain(prediction) {
                 finite(p.mean.view());
                 finite(p.std().unwrap());
             }
@@ -270,7 +307,7 @@ struct Tally {
 
 fn check(case: usize, saved: &[(Vec<u8>, Answers)], tally: &mut Tally) {
     let mut random = Random::seed_from_u64(case as u64);
-    let (original, expected) = &saved[case % saved.len()];
+    let (original, expected) = &saved[case / 3 % saved.len()];
     let seal = case % 3 == 2;
     let mut file = original.clone();
     if seal {
@@ -324,8 +361,9 @@ fn meaning(bytes: &[u8]) -> String {
         map.remove(key);
     }
     let bits = |name| file.tensor(name).map(|t| format!("{:?}", t.data())).unwrap_or_default();
-    ["x", "y", "parameters", "noise", "mean", "unit_penalties", "weights"].map(bits).concat()
-        + &document.to_string()
+    let of_data = ["x", "y", "noise_variances", "entries", "weights"].map(bits).concat();
+    let of_settings = ["parameters", "noise", "mean", "unit_penalties"].map(bits).concat();
+    of_data + &of_settings + &document.to_string()
 }
 
 #[test]
@@ -364,7 +402,8 @@ fn damaged_files_are_refused_or_mean_what_they_say() {
 #[test]
 fn the_densest_documents_take_twenty_times_their_size() {
     let models = models();
-    let (gp, ridge) = (file_of(&models[0]), file_of(&models[5]));
+    let ridge = models.iter().position(|model| matches!(model, Fitted::Ridge(_))).unwrap();
+    let (gp, ridge) = (file_of(&models[0]), file_of(&models[ridge]));
     let ones = |n: usize| serde_json::json!(vec![1; n]);
     let rows = |n: usize| serde_json::json!(vec![[1]; n]);
     let words = |n: usize| serde_json::json!(vec![""; n]);
@@ -399,5 +438,61 @@ fn the_densest_documents_take_twenty_times_their_size() {
         println!("{i}: {ratio:.1} times {} bytes", file.len());
         assert!(matches!(result, Ok(_) | Err(Error::ModelFile { .. })), "{i}: {result:?}");
         assert!(ratio < 20.0, "{i}: {ratio}");
+    }
+}
+
+/// Making a model takes no more than was compared with the budget, whatever solver it has.
+#[test]
+fn solvers_take_what_was_asked_for() {
+    let x = normal(300, 2, 1);
+    let complete = normal(300, 4, 2);
+    let mut masked = complete.clone();
+    masked.iter_mut().step_by(9).for_each(|v| *v = f64::NAN);
+    let given = MultiTaskGp::new(Rbf::isotropic(1.0) + 0.5 * Linear::new(1.0))
+        .task(FreeForm::starting_at(Array2::eye(4).view()))
+        .noise(Noise::Covariance(Array2::eye(4)))
+        .optimizer(Optimizer::None);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    for (solver, y) in [
+        (Solver::Kronecker, &complete),
+        (Solver::Choleskys, &complete),
+        (Solver::Schur, &masked),
+        (Solver::Dense, &masked),
+    ] {
+        let data = Dataset::new(x.view(), y.view()).unwrap();
+        let gp = given.clone().solver(solver).fit(&data).unwrap();
+        let bytes = gp.to_bytes().unwrap();
+        let asked = 8 * gp.posterior().model().posterior_doubles();
+        let (result, used) = pool.install(|| {
+            // What a thread keeps for all its products of large matrices is made with the first.
+            load(&bytes, true).unwrap();
+            counting::peak(|| load(&bytes, true))
+        });
+        println!("{solver}: {used} bytes of {asked} for a file of {}", bytes.len());
+        assert!(result.is_ok() && used < asked + 5 * bytes.len(), "{solver}: {used} of {asked}");
+    }
+}
+
+/// Hardly anything is in the model, and all that is read are gaps.
+#[test]
+fn tables_of_gaps_take_twenty_times_their_size() {
+    let x = normal(20_000, 1, 1);
+    let mut y = normal(20_000, 6, 2);
+    y.slice_mut(s![5.., ..]).fill(f64::NAN);
+    let mut widely = y.clone();
+    widely.slice_mut(s![..;100, 0]).fill(1.0);
+    let given = MultiTaskGp::new(Rbf::isotropic(1.0))
+        .task(FreeForm::starting_at(Array2::eye(6).view()))
+        .noise(Noise::Covariance(Array2::eye(6)))
+        .optimizer(Optimizer::None);
+    for y in [y, widely] {
+        let data = Dataset::new(x.view(), y.view()).unwrap();
+        let gp = given.fit(&data).unwrap();
+        let bytes = gp.to_bytes().unwrap();
+        let asked = 8 * gp.posterior().model().posterior_doubles();
+        let (result, used) = counting::peak(|| load(&bytes, true));
+        let ratio = (used + bytes.len()).saturating_sub(asked) as f64 / bytes.len() as f64;
+        println!("{ratio:.1} times {} bytes", bytes.len());
+        assert!(result.is_ok() && ratio < 20.0, "{ratio}: {result:?}");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::sealed::{DIGEST, Parts, reseal, seal};
 
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 15] = [
     "",
     "RBF",
     "Sum",
@@ -19,6 +19,9 @@ const WORDS: [&str; 12] = [
     "\u{0}",
     "ard",
     "terms[0].task.W",
+    "auto",
+    "schur",
+    "cg",
 ];
 
 /// A change of the bytes, wherever they are.

@@ -57,7 +57,7 @@ impl Default for CgSettings {
 }
 
 impl CgSettings {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let invalid = |argument: &str, found: String, expected: &str| Error::InvalidValue {
             argument: argument.to_string(),
             found,
