@@ -92,7 +92,7 @@ pub(super) fn required(layout: Layout, kernel: &Spec, task: &Spec, more: &[Strin
 }
 
 /// The layout that is required; complete where none is.
-pub(super) fn layout(requires: &[String]) -> Layout {
+pub(super) fn required_layout(requires: &[String]) -> Layout {
     let is_required = |layout: &Layout| requires.contains(&format!("layout/{layout}"));
     LAYOUTS.into_iter().find(is_required).unwrap_or(Layout::Complete)
 }

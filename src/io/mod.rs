@@ -160,8 +160,8 @@
 //! for n rows of a complete table, T m n + 3 m^2 more with m gaps and `schur`, 3 N^2 + 2 n^2 for N
 //! observations and `dense` ([`posterior_doubles`](crate::gp::Model::posterior_doubles)). A file that
 //! asks for a solver which cannot serve its data is refused. The time is that of evaluating the kernel
-//! once and of one such factorisation, n^3 or N^3 operations, which the budget bounds too: lower it
-//! where files come from strangers.
+//! once and of one such factorisation, n^3 or N^3 operations, or with `cg` as many products of n^2 T as
+//! it makes at most. The budget bounds it too: lower it where files come from strangers.
 
 mod container;
 mod description;

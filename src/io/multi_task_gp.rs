@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::LoadOptions;
 use super::container::Container;
 use super::description::{check_size, read_list, read_tree, to_raw};
-use super::features::{NOISE_VARIANCES, layout, mean_name, noise_name, required};
+use super::features::{NOISE_VARIANCES, mean_name, noise_name, required, required_layout};
 use super::parts::{AGREEMENT, Size, bytes, insert_data, matrix, read_document, readable, written};
 use super::refusal::{NOT_OURS, refuse, shown, within};
 use super::report::{Lists, ReportDocument};
@@ -164,7 +164,7 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
     };
     let kernel = read_tree("kernel", document.kernel)?;
     let task = read_tree("task covariance", document.task)?;
-    let (layout, specs) = (layout(&file.requires), [&kernel, &task]);
+    let (layout, specs) = (required_layout(&file.requires), [&kernel, &task]);
     let with_noise_variances = file.arrays.contains_key("noise_variances");
     let needed = features(layout, specs, &document.noise, &document.mean, with_noise_variances);
     if file.requires != needed {

@@ -2,6 +2,7 @@
 
 use coregion::Error;
 use coregion::data::Layout;
+use coregion::estimator::Fitted;
 use coregion::io::LoadOptions;
 use coregion::prelude::*;
 use ndarray::{Array1, Array2, Axis, s};
@@ -174,6 +175,19 @@ fn known_noise_and_parts_of_data() {
     }
     let part = few().rows(&[6, 9, 2, 9, 1, 3]).unwrap();
     assert_kept(&quick(Rbf::ard()).fit(&part).unwrap(), "schur", Layout::Masked);
+}
+
+#[test]
+fn files_by_their_path() {
+    let name = format!("coregion-gaps-{}.safetensors", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let known = long().with_noise_variances(variances(&long()).view()).unwrap();
+    let gp = quick(Rbf::ard()).fit(&known).unwrap();
+    gp.save(&path).unwrap();
+    let Fitted::Gp(again) = coregion::load(&path).unwrap() else { panic!("another kind") };
+    assert_eq!(again.data(), &known);
+    assert_eq!(again.to_bytes().unwrap(), gp.to_bytes().unwrap());
+    std::fs::remove_file(&path).unwrap();
 }
 
 /// The file of a model of a table with gaps, and of one of a list with known noise.
