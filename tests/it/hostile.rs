@@ -181,12 +181,11 @@ fn rows() -> Vec<Row> {
     let alone = y.slice(s![.., ..1]).to_owned();
     let floor = |t: usize| vec!["NoiseAtFloor"; t];
     let (task, low) = ("ConstantTask", "RankDeficient");
-    let floors_low = [floor(3), vec![low]].concat();
     vec![
         with("ordinary", (&x, &y), &[low], against_dense),
         with("one row", (&one.0, &one.1), &["OneRow"], prior_like),
         with("one row, one task", (&one.0, &first(1, 1).1), &["OneRow"], prior_like),
-        with("two rows", (&two.0, &two.1), &floors_low, prior_like),
+        with("two rows", (&two.0, &two.1), &["FewData"], prior_like),
         with("two rows, one task", (&two.0, &first(2, 1).1), &[], prior_like),
         with("one task", (&x, &alone), &[], same_as_alone),
         with("constant alone", (&x, &constant), &[task, "NoiseAtFloor"], the_constant),
@@ -222,11 +221,7 @@ fn fits_of_hostile_data() {
         println!("{}", row.name);
         let gp = fit(&default(), x, y);
         let found = warnings(&gp);
-        // At the floor the curvature is a million times that of the rest: where two rows leave
-        // nothing but floors, rounding keeps the last digits of the gradient.
-        let optional = if x.nrows() == 2 { "NotConverged" } else { "" };
-        let found: Vec<&str> =
-            found.iter().map(String::as_str).filter(|w| *w != optional).collect();
+        let found: Vec<&str> = found.iter().map(String::as_str).collect();
         assert_eq!(found, row.warnings, "{}", row.name);
         assert_healthy(&gp);
         (row.check)(&gp, x, y);

@@ -90,7 +90,7 @@ fn rows() -> Vec<Row> {
     let few: Vec<(usize, usize)> =
         (0..4).flat_map(|i| (0..9).map(move |t| (i, t))).filter(|(i, t)| *t != 2 * i).collect();
     vec![
-        with("a task without data", at(column(1, 0..20).collect()), "dense", &[]),
+        with("a task without data", at(column(1, 0..20).collect()), "dense", &["TaskWithoutData"]),
         with("a task of one row", at(column(1, 1..20).collect()), "dense", &[floor, low]),
         with("a row without entries", at((0..3).map(|t| (7, t)).collect()), "kronecker", &[low]),
         with("both", at(column(0, 0..20).chain([(7, 1), (7, 2)]).collect()), "dense", &[]),

@@ -19,6 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use coregion::estimator::Fitted;
 use coregion::gp::{Model, Posterior, Scaling};
+use coregion::linalg;
 use coregion::matrix_kernel::Separable;
 use coregion::prelude::*;
 use coregion::ridge::{Candidate, Problem, Solution};
@@ -377,6 +378,9 @@ fn damaged_files_are_refused_or_mean_what_they_say() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         let saved = &saved;
         pool.install(|| {
+            // The first large product of a thread makes the room that all later ones pack into.
+            let square = Array2::<f64>::eye(300);
+            assert_eq!(linalg::matmul(square.view(), square.view()), square);
             let mut tally = Tally::default();
             for case in (first..FILES).step_by(2) {
                 let one = AssertUnwindSafe(|| check(case, saved, &mut tally));
