@@ -250,7 +250,7 @@ impl Model {
         factor: &dyn Factor,
         natural: &[f64],
     ) -> Result<(f64, Vec<f64>)> {
-        let learned = self.kernel_range().len() > 0;
+        let learned = !self.kernel_range().is_empty();
         let adjoints = factor.adjoints(learned)?;
         let mut gradient = vec![0.0; natural.len()];
         self.add_task_gradient(&adjoints.task, &adjoints.noise, natural, &mut gradient);
