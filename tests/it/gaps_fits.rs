@@ -6,6 +6,7 @@ use ndarray::{Array2, ArrayView1, Axis, array, s};
 
 use crate::common::{assert_close, normal, smooth_outputs};
 use crate::gaps::{GAP, Table, gappy, given};
+use crate::solvers::by_each_solver;
 use crate::support::{assert_healthy, definite, gradient_norm};
 
 /// Draws of a model with B of rank one and a diagonal, a tenth of the variance noise, one entry of
@@ -52,6 +53,45 @@ fn solvers_and_optimizers_reach_one_optimum() {
             let lengthscale = gp.parameters()["terms[0].kernel.lengthscale"].sum();
             assert!((lengthscale / 1.2).ln().abs() < 0.35, "{lengthscale}");
         }
+    }
+}
+
+#[test]
+fn every_solver_learns_the_same_from_a_complete_table() {
+    let (_, whole) = simulated(40);
+    let data = Dataset::new(normal(40, 2, 11).view(), whole.view()).unwrap();
+    let model = MultiTaskGp::new(Rbf::isotropic(0.5)).task(LowRank::new(1));
+    let fits = by_each_solver(&model, &data);
+    let density = |gp: &FittedMultiTaskGp| gp.report().restarts[0].log_posterior;
+    for (solver, gp) in &fits {
+        assert!(gp.report().converged, "{}: {}", solver.solver, gp.report());
+        assert!((density(gp) - density(&fits[0].1)).abs() < 1e-4 * 120.0, "{}", solver.solver);
+    }
+}
+
+/// Kernels with a tie, further starts and parameters held are learned from gaps too.
+#[test]
+fn ties_holds_and_restarts_serve_gaps() {
+    let (data, _) = simulated(40);
+    let [one, two] = [0, 1].map(|i| format!("terms[0].kernel.parts[{i}].lengthscale"));
+    let held = "noise.variance";
+    for solver in [Solver::Schur, Solver::Dense] {
+        let model = MultiTaskGp::new(Rbf::ard() + 0.5 * Matern12::ard())
+            .task(LowRank::new(1))
+            .solver(solver)
+            .tie(&one, &two)
+            .n_restarts(2);
+        let gp = model.fit(&data).unwrap();
+        assert_eq!(gp.parameters()[&one], gp.parameters()[&two]);
+        assert_eq!(gp.report().restarts.len(), 3);
+        assert_healthy(&gp);
+        // Noise has a floor and kappa none.
+        let refused = refusal(&model.clone().tie("terms[0].task.kappa", held), &data);
+        assert!(matches!(refused, Error::Incompatible { .. }), "{refused:?}");
+        let gp = model.fix(held).fit(&data).unwrap();
+        let free = gp.posterior().model().layout().initial();
+        let at = gp.posterior().model().psi(&free).to_vec();
+        assert_eq!(gp.parameters()[held].iter().copied().collect::<Vec<_>>(), at);
     }
 }
 

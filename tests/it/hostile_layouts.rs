@@ -210,6 +210,8 @@ fn labels_of_any_kind_name_tasks() {
     let words = ["b", "a", "", "b", "ä", "a", "b", "a", "b", "a", "", "b"];
     let data = Dataset::long_labelled(x.view(), y.view(), &words, None).unwrap();
     assert_eq!(data.task_names(), ["", "a", "b", "ä"]);
+    let labels = data.entries().into_iter().map(|(_, t)| data.task_names()[t].as_str());
+    assert_eq!(labels.collect::<Vec<_>>(), words);
     assert_sound(&default().fit(&data).unwrap(), 1e-6);
     // Numbers with gaps between them, as words.
     let numbers: Vec<String> = (0..12).map(|i| (7 * (i % 3)).to_string()).collect();
