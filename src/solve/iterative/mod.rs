@@ -20,8 +20,13 @@ use ndarray::{
     Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, ArrayView3, Axis, concatenate, s,
 };
 
+use super::leave_out::not_exact;
 use super::observed::{RowBlocks, joint_of, variances_of};
-use super::{Adjoints, Estimate, Factor, LN_TAU, RowCovariances, SolveReport};
+use super::select::DENSE_UP_TO;
+use super::{
+    Adjoints, DenseFactor, Estimate, Factor, LN_TAU, LeaveOut, Residuals, RowCovariances,
+    SolveReport, TaskMeans,
+};
 use crate::error::{Error, Result};
 use crate::linalg;
 use crate::op::MaskedKronecker;
@@ -65,6 +70,8 @@ pub struct IterativeFactor {
     covariance: MaskedKronecker,
     preconditioner: Preconditioner,
     settings: CgSettings,
+    /// The observed entries less their mean.
+    data: Array1<f64>,
     solution: Array1<f64>,
     quadratic: f64,
     relative_residual: f64,
@@ -176,6 +183,7 @@ impl IterativeFactor {
             covariance,
             preconditioner,
             settings: settings.clone(),
+            data,
             solution,
             quadratic,
             relative_residual: own.relative[0],
@@ -183,6 +191,18 @@ impl IterativeFactor {
             probes,
             why: why.to_string(),
         })
+    }
+
+    /// The same covariance factored densely, for what needs its inverse.
+    ///
+    /// # Errors
+    /// [`Error::Incompatible`] for more observed entries than the dense solver is chosen for.
+    pub fn to_dense(&self) -> Result<DenseFactor> {
+        if self.data.len() > DENSE_UP_TO {
+            return Err(not_exact("cg"));
+        }
+        let data = self.covariance.pattern().scatter(self.data.view());
+        DenseFactor::new(self.covariance.clone(), data.view(), &self.why)
     }
 
     /// The covariance of the observed entries.
@@ -357,6 +377,14 @@ impl Factor for IterativeFactor {
             let (x, rest) = self.solve_columns(c)?;
             Ok((&x * &(c + &rest)).sum_axis(Axis(0)))
         })
+    }
+
+    fn leave_out(&self, by: &LeaveOut, means: TaskMeans) -> Result<Residuals> {
+        self.to_dense()?.leave_out(by, means)
+    }
+
+    fn leave_out_row_covariances(&self, means: TaskMeans) -> Result<Array3<f64>> {
+        self.to_dense()?.leave_out_row_covariances(means)
     }
 
     fn state(&self) -> Option<CgState> {

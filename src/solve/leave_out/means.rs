@@ -68,7 +68,7 @@ pub(in crate::solve) fn complete_row_covariances(
 /// The refusal of a factor that has no precision to take blocks of.
 pub(in crate::solve) fn not_exact(solver: &str) -> Error {
     Error::Incompatible {
-        options: format!("closed-form leave-out and the solver {solver}"),
+        options: format!("closed-form leave-out and the solver {solver} for so many observations"),
         advice:
             "it reads blocks of the inverse covariance: choose an exact solver, or leave groups \
                  of rows out by `FittedMultiTaskGp::k_fold`"
