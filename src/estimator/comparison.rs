@@ -210,14 +210,14 @@ impl Comparison {
 /// ```
 ///
 /// # Errors
-/// [`Error::Layout`] for data with gaps or noise variances; [`Error::InvalidValue`] without models; where
-/// none can be fitted, the error of the first; a cancellation.
+/// [`Error::InvalidValue`] without models; where none can be fitted, the error of the first; a
+/// cancellation. Models that do not serve the data, as ridge regression does not serve gaps, are
+/// [`Comparison::failures`].
 pub fn compare<N: Into<String>, S: Into<Settings>>(
     data: &Dataset,
     by: &LeaveOut,
     models: impl IntoIterator<Item = (N, S)>,
 ) -> Result<Comparison> {
-    data.require_complete("compare log marginal likelihoods of Gaussian processes")?;
     let mut compared: Vec<ComparedModel> = Vec::new();
     let mut failures: Vec<(String, Error)> = Vec::new();
     let mut best: Option<(f64, Fitted)> = None;
@@ -234,11 +234,11 @@ pub fn compare<N: Into<String>, S: Into<Settings>>(
             Ok((fitted, left_out)) => {
                 let (learned, log_marginal_likelihood, wall_time) = fitted.numbers();
                 let n_parameters = learned + settings.n_penalties_chosen(data.n_tasks());
-                let log_density = left_out.log_density.sum();
+                let log_density = densities(&left_out).sum();
                 compared.push(ComparedModel {
                     name,
                     log_density,
-                    std_error: total_std_error(left_out.log_density.iter().copied()),
+                    std_error: total_std_error(&densities(&left_out)),
                     difference: 0.0,
                     difference_std_error: 0.0,
                     error: standardised_error(data, &left_out),
@@ -267,31 +267,35 @@ pub fn compare<N: Into<String>, S: Into<Settings>>(
     if let Some((first, others)) = compared.split_first_mut() {
         for model in others {
             model.difference = model.log_density - first.log_density;
-            let pairs = model.left_out.log_density.iter().zip(&first.left_out.log_density);
-            model.difference_std_error = total_std_error(pairs.map(|(a, b)| a - b));
+            let gains = densities(&model.left_out) - densities(&first.left_out);
+            model.difference_std_error = total_std_error(&gains);
         }
     }
     Ok(Comparison { by: by.clone(), models: compared, best, failures })
 }
 
+/// The densities of what was observed, which is the same for all models.
+fn densities(left_out: &LeftOut) -> Array1<f64> {
+    left_out.log_density.iter().copied().filter(|v| !v.is_nan()).collect()
+}
+
 /// Standard error of a sum of independent terms; 0 for one.
-fn total_std_error(terms: impl Iterator<Item = f64>) -> f64 {
-    let terms: Array1<f64> = terms.collect();
+fn total_std_error(terms: &Array1<f64>) -> f64 {
     let n = terms.len() as f64;
     if n < 2.0 { 0.0 } else { (n * terms.var(1.0)).sqrt() }
 }
 
 /// Root mean square error over tasks that vary, each in units of its standard deviation.
 fn standardised_error(data: &Dataset, left_out: &LeftOut) -> f64 {
-    let squares = (&data.y() - &left_out.mean).mapv(|e| e * e);
+    let squares = (&data.y() - &left_out.mean).mapv(|e| if e.is_nan() { 0.0 } else { e * e });
     let each: Vec<f64> = data
         .y()
         .columns()
         .into_iter()
         .zip(squares.sum_axis(Axis(0)))
-        .map(|(column, sum)| (ColumnStatistics::of(column), sum / data.n_rows() as f64))
-        .filter(|(s, _)| !s.constant)
-        .map(|(s, mean)| mean / (s.scale * s.scale))
+        .map(|(column, sum)| (ColumnStatistics::of_observed(column), sum))
+        .filter(|((s, _), _)| !s.constant)
+        .map(|((s, count), sum)| sum / count as f64 / (s.scale * s.scale))
         .collect();
     if each.is_empty() { 0.0 } else { (each.iter().sum::<f64>() / each.len() as f64).sqrt() }
 }
