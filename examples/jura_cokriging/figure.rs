@@ -1,4 +1,4 @@
-//! The figure: copper predicted with noises that go together and without, and what every model is
+//! The figure: copper filled in and by least squares, and what the models that see the other metals are
 //! worth against the strongest baseline.
 
 use std::error::Error;
@@ -19,9 +19,9 @@ const TICKS: [f64; 6] = [5.0, 10.0, 20.0, 50.0, 100.0, 150.0];
 pub(crate) struct Scatter<'a> {
     pub(crate) metal: &'a str,
     pub(crate) measured: ArrayView1<'a, f64>,
-    /// With full noise, and with noises of their own.
-    pub(crate) full: ArrayView1<'a, f64>,
-    pub(crate) each: ArrayView1<'a, f64>,
+    /// By the table with gaps and full noise, and by least squares on the other metals.
+    pub(crate) filled: ArrayView1<'a, f64>,
+    pub(crate) squares: ArrayView1<'a, f64>,
     /// Mean absolute errors of both.
     pub(crate) errors: (f64, f64),
 }
@@ -50,7 +50,7 @@ pub(crate) fn draw(
 }
 
 fn draw_scatter(area: &Area, s: &Scatter) -> Result<(), Box<dyn Error>> {
-    let all = || s.measured.iter().chain(s.full).chain(s.each);
+    let all = || s.measured.iter().chain(s.filled).chain(s.squares);
     let low = all().fold(f64::INFINITY, |m, v| m.min(*v)) / 1.15;
     let high = all().fold(0.0f64, |m, v| m.max(*v)) * 1.15;
     let ticks: Vec<f64> = TICKS.into_iter().filter(|t| (low..high).contains(t)).collect();
@@ -72,14 +72,14 @@ fn draw_scatter(area: &Area, s: &Scatter) -> Result<(), Box<dyn Error>> {
         .x_label_formatter(&f64::to_string)
         .y_label_formatter(&f64::to_string)
         .x_desc("measured")
-        .y_desc("median filled into the gap")
+        .y_desc("predicted median")
         .draw()?;
     chart.draw_series(LineSeries::new([(low, low), (high, high)], BLACK.mix(0.5)))?;
     let open = GREY.stroke_width(2);
     let full = BLUE.mix(0.8).filled();
     for (predicted, style, name, error) in [
-        (s.each, open, "a noise for each metal", s.errors.1),
-        (s.full, full, "full noise", s.errors.0),
+        (s.squares, open, "least squares on the other metals", s.errors.1),
+        (s.filled, full, "GP, table with gaps, full noise", s.errors.0),
     ] {
         let points = s.measured.iter().zip(predicted);
         chart
@@ -115,6 +115,7 @@ fn draw_bars(area: &Area, jobs: &[String], bars: &[Bar]) -> Result<(), Box<dyn E
         .bold_line_style(BLACK.mix(0.08))
         .disable_y_mesh()
         .y_labels(0)
+        .x_labels(5)
         .label_style((FONT, 15))
         .axis_desc_style((FONT, 17))
         .x_label_formatter(&|v| format!("{:+.0} %", 100.0 * v))
@@ -134,8 +135,8 @@ fn draw_bars(area: &Area, jobs: &[String], bars: &[Bar]) -> Result<(), Box<dyn E
     }
     for (k, bar) in bars.iter().enumerate() {
         let style = (FONT, 15).into_font().color(&BLACK).pos(Pos::new(HPos::Right, VPos::Center));
-        let at = (low - 0.012 * (high - low), k as f64 + 0.5);
-        chart.draw_series([Text::new(bar.name, at, style)])?;
+        let (x, y) = chart.backend_coord(&(low, k as f64 + 0.5));
+        area.draw(&Text::new(bar.name, (x - LEFT as i32 - 10, y), style))?;
     }
     chart
         .configure_series_labels()

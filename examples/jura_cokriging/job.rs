@@ -72,11 +72,7 @@ impl Job {
     /// Least squares of the log on the logs of the metals given at the same site.
     pub(crate) fn least_squares(&self, training: &Sites, at: &Sites) -> coregion::Result<Gaussian> {
         let z = |sites: &Sites| sites.logs.select(Axis(1), &self.given);
-        Gaussian::of_regression(
-            z(training).view(),
-            training.logs.column(self.target),
-            z(at).view(),
-        )
+        Gaussian::of_regression(z(training).view(), training.logs.column(self.target), z(at).view())
     }
 
     /// A single-task process with the settings given, on the place of the sites alone.

@@ -26,14 +26,21 @@ pub(crate) fn strongest(lines: &[Line]) -> Option<&Line> {
 /// Prints the scores with their differences to the strongest baseline.
 pub(crate) fn print_lines(job: &Job, lines: &[Line]) {
     let Some(best) = strongest(lines) else { return };
-    println!("  {:46} |    MAE ± std.err. |  less the best * |    NLPD | in {:.0} %", "",
-        100.0 * LEVEL);
+    println!(
+        "  {:46} |    MAE ± std.err. |  less the best * |    NLPD | in {:.0} %",
+        "",
+        100.0 * LEVEL
+    );
     for l in lines {
         let gap = compared(&l.score.errors, &best.score.errors);
         let gap = match std::ptr::eq(l, best) {
             true => format!("{:>16}", "*"),
-            false => format!("{:>+7.3} ± {:>5.3} {}", gap.excess, gap.error,
-                if gap.is_clear() { "!" } else { " " }),
+            false => format!(
+                "{:>+7.3} ± {:>5.3} {}",
+                gap.excess,
+                gap.error,
+                if gap.is_clear() { "!" } else { " " }
+            ),
         };
         println!(
             "  {:46} | {:>6} ± {:>9} | {gap:>16} | {:>7.4} | {:>3.0} %",
@@ -54,12 +61,19 @@ pub(crate) fn print_lines(job: &Job, lines: &[Line]) {
 /// Says in words what the first line, the table with gaps and full noise, is worth.
 pub(crate) fn print_words(lines: &[Line]) {
     let Some((own, others)) = lines.split_first() else { return };
+    println!("  {} against", own.name);
     for other in others {
         let gap = compared(&own.score.errors, &other.score.errors);
         let loss = compared(&own.score.losses, &other.score.losses);
-        println!("  against {}:\n    MAE {gap}\n    NLPD {loss}", other.name);
+        println!("    {}:\n      MAE {gap}\n      NLPD {loss}", other.name);
     }
     println!();
+}
+
+/// The share of the first task's variance that is noise.
+pub(crate) fn noise_share(gp: &FittedMultiTaskGp) -> f64 {
+    let (b, noise) = (gp.task_covariance()[[0, 0]], gp.noise_covariance()[[0, 0]]);
+    noise / (noise + b)
 }
 
 /// Prints the correlations of B below the diagonal and of the noise above it, and the share of each
