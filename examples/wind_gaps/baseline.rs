@@ -141,7 +141,8 @@ fn inputs(
     Ok(all.select(Axis(1), &columns.collect::<Vec<_>>()))
 }
 
-/// Linear ridge regression with a penalty for each output; means and spreads (m, T).
+/// Linear ridge regression of each output by itself, its penalty chosen by leaving out weeks; means
+/// and spreads (m, T).
 fn ridge(
     z: &Array2<f64>,
     y: &Array2<f64>,
@@ -149,15 +150,19 @@ fn ridge(
     weeks: Vec<usize>,
 ) -> coregion::Result<(Array2<f64>, Array2<f64>)> {
     let by = LeaveOut::Groups(weeks);
-    let fitted = MultiTaskKernelRidge::new(Linear::new(0.0))
-        .alphas((POWERS[0]..=POWERS[1]).map(|p| 2f64.powi(p)).collect())
-        .penalty_for_each_task(true)
-        .criterion(by.clone())
-        .fit_intercept(true)
-        .fit(&Dataset::new(z.view(), y.view())?)?;
-    let errors = y - &fitted.leave_one_out(&by)?.mean;
-    let spread = errors.mapv(|e| e * e).sum_axis(Axis(0)) / errors.nrows() as f64;
-    let p = fitted.predict(zs.view())?;
-    let spread = Array2::from_shape_fn(p.dim(), |(_, t)| spread[t].sqrt());
-    Ok((p, spread))
+    let mut mean = Array2::zeros((zs.nrows(), y.ncols()));
+    let mut std = mean.clone();
+    for t in 0..y.ncols() {
+        // A bias means nothing beside an intercept that is not penalised.
+        let y = y.select(Axis(1), &[t]);
+        let fitted = MultiTaskKernelRidge::new(Linear::new(1.0))
+            .alphas((POWERS[0]..=POWERS[1]).map(|p| 2f64.powi(p)).collect())
+            .criterion(by.clone())
+            .fit_intercept(true)
+            .fit(&Dataset::new(z.view(), y.view())?)?;
+        let errors = &y - &fitted.leave_one_out(&by)?.mean;
+        mean.column_mut(t).assign(&fitted.predict(zs.view())?.column(0));
+        std.column_mut(t).fill((errors.mapv(|e| e * e).sum() / errors.len() as f64).sqrt());
+    }
+    Ok((mean, std))
 }

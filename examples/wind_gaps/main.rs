@@ -135,6 +135,7 @@ fn learned(gaps: &Gaps, data: &Dataset) -> Result<[Chosen; 2], Box<dyn Error>> {
         let gp = MultiTaskGp::new(best.gp.kernel().clone())
             .task(best.gp.task().clone())
             .noise(noise)
+            .optimizer(Optimizer::Alternating)
             .gradient_tolerance(TOLERANCE)
             .fit(data)?;
         println!("  {:8.1}  {} ({} parameters)", best.aic(), best.name, best.parameters);
