@@ -19,11 +19,12 @@ pub(crate) fn both_fits(data: &Dataset, settings: &MultiTaskGp) -> coregion::Res
     for gp in [&schur, &dense] {
         let r = gp.report();
         println!(
-            "    {:6} {:6.2} s, {} evaluations ({}), log marginal likelihood {:.6}",
+            "    {:6} {:6.2} s, {} evaluations ({}, converged: {}), log marginal likelihood {:.6}",
             r.solve.solver,
             r.wall_time.as_secs_f64(),
             r.evaluations,
             r.optimizer,
+            r.converged,
             gp.log_marginal_likelihood()
         );
     }
@@ -56,9 +57,10 @@ pub(crate) fn same_values(data: &Dataset, gp: &FittedMultiTaskGp) -> coregion::R
         let left_out = gp.leave_one_out(&LeaveOut::Entry)?;
         let seconds = clock.elapsed().as_secs_f64();
         println!(
-            "    {:6} {seconds:6.2} s, log marginal likelihood {:.9}",
+            "    {:6} {seconds:6.2} s, log marginal likelihood {:.9}, jitter {:e}",
             gp.report().solve.solver,
-            gp.log_marginal_likelihood()
+            gp.log_marginal_likelihood(),
+            gp.report().solve.jitter
         );
         Ok::<_, coregion::Error>((filled, left_out))
     };

@@ -136,8 +136,12 @@ fn draw_errors(
     let points = || forecast.iter().zip(found).map(|(&x, &y)| (x, y));
     chart.draw_series(points().map(|p| Circle::new(p, 4, BLUE.filled())))?;
     for (at, name) in points().zip(STATIONS) {
+        // To the left where another point lies close on the right.
+        let crowded =
+            points().any(|p| p.0 > at.0 && p.0 < at.0 + 0.08 && (p.1 - at.1).abs() < 0.02);
+        let place = if crowded { (-32, -6) } else { (7, -6) };
         let style = (FONT, 13).into_font().color(&BLACK);
-        chart.draw_series([EmptyElement::at(at) + Text::new(name, (7, -6), style)])?;
+        chart.draw_series([EmptyElement::at(at) + Text::new(name, place, style)])?;
     }
     Ok(())
 }
