@@ -8,11 +8,11 @@ use ndarray::ArrayView2;
 /// Fits a table by both solvers, and prints times and how far the answers lie apart.
 pub(crate) fn both_fits(data: &Dataset, settings: &MultiTaskGp) -> coregion::Result<()> {
     println!(
-        "  Learned on the first {} days: {} observations, {} gaps; {}",
+        "  Learned on the first {} days: {} observations, {} gaps; Matern 1/2, rank 1, a noise for\n  \
+         each station",
         data.n_rows(),
         data.n_observed(),
-        data.n_missing(),
-        "Matern 1/2, rank 1, a noise for each station"
+        data.n_missing()
     );
     let fit = |solver| settings.clone().solver(solver).fit(data);
     let (schur, dense) = (fit(Solver::Schur)?, fit(Solver::Dense)?);
@@ -31,8 +31,8 @@ pub(crate) fn both_fits(data: &Dataset, settings: &MultiTaskGp) -> coregion::Res
     let filled = |gp: &FittedMultiTaskGp| gp.impute(Uncertainty::Observation);
     let (a, b) = (filled(&schur)?, filled(&dense)?);
     println!(
-        "    values filled in differ by at most {:.1e}, standard deviations by {:.1e}: the two ways of\n    \
-         learning end where gradients are small, not at the same number\n",
+        "    values filled in differ by at most {:.1e}, standard deviations by {:.1e}: both end\n    \
+         where the gradient is small, not at the same number\n",
         largest(a.mean.view(), b.mean.view()),
         largest(a.std()?, b.std()?)
     );
@@ -40,9 +40,13 @@ pub(crate) fn both_fits(data: &Dataset, settings: &MultiTaskGp) -> coregion::Res
 }
 
 /// Puts the values learned by one solver into another, and prints how far the answers lie apart.
-pub(crate) fn same_values(data: &Dataset, gp: &FittedMultiTaskGp) -> coregion::Result<()> {
+pub(crate) fn same_values(
+    data: &Dataset,
+    name: &str,
+    gp: &FittedMultiTaskGp,
+) -> coregion::Result<()> {
     println!(
-        "  The whole table at the values learned: {} observations, {} gaps",
+        "  The whole table at the values of the {name}: {} observations, {} gaps",
         data.n_observed(),
         data.n_missing()
     );

@@ -111,7 +111,7 @@ fn draw_errors(
     found: &Array1<f64>,
 ) -> Result<(), Box<dyn Error>> {
     let all = || forecast.iter().chain(found);
-    let low = all().fold(f64::INFINITY, |m, v| m.min(*v)) - 0.03;
+    let low = all().fold(f64::INFINITY, |m, v| m.min(*v)) - 0.06;
     let high = all().fold(0.0f64, |m, v| m.max(*v)) + 0.05;
     let mut chart = ChartBuilder::on(area)
         .caption("Error at each station: said and found", (FONT, 17).into_font())
