@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use coregion::linalg;
 use coregion::prelude::*;
 use ndarray::ArrayView2;
 
@@ -50,6 +51,10 @@ pub(crate) fn same_values(
         data.n_observed(),
         data.n_missing()
     );
+    let eigenvalues = linalg::eigh(gp.noise_covariance())?.0;
+    let largest_of = eigenvalues.iter().fold(0.0f64, |m, v| m.max(*v));
+    let least = eigenvalues.iter().fold(f64::INFINITY, |m, v| m.min(*v));
+    println!("    eigenvalues of the noise {least:.1e} to {largest_of:.1e}");
     let settings = MultiTaskGp::new(gp.kernel().clone())
         .task(Fixed::at(gp.task_covariance().view()))
         .noise(Noise::Covariance(gp.noise_covariance()))
