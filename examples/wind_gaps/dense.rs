@@ -52,9 +52,12 @@ pub(crate) fn same_values(
         data.n_missing()
     );
     let eigenvalues = linalg::eigh(gp.noise_covariance())?.0;
-    let largest_of = eigenvalues.iter().fold(0.0f64, |m, v| m.max(*v));
+    let most = eigenvalues.iter().fold(0.0f64, |m, v| m.max(*v));
     let least = eigenvalues.iter().fold(f64::INFINITY, |m, v| m.min(*v));
-    println!("    eigenvalues of the noise {least:.1e} to {largest_of:.1e}");
+    println!(
+        "    eigenvalues of the noise {least:.1e} to {most:.1e}: the further apart, the more of\n    \
+         rounding is seen"
+    );
     let settings = MultiTaskGp::new(gp.kernel().clone())
         .task(Fixed::at(gp.task_covariance().view()))
         .noise(Noise::Covariance(gp.noise_covariance()))
