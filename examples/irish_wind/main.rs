@@ -137,9 +137,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         "  Least squares: on the other stations of the day; around too: and on all 12 on the nearest"
     );
     println!(
-        "  seen days, learned on 1961-77. Stretches hidden at one station alone, which need gaps in"
+        "  seen days, learned on 1961-77. The example `wind_gaps` takes stretches out of some"
     );
-    println!("  the training table, are for a later version.\n");
+    println!("  stations alone.\n");
 
     let path = drawing::place("irish_wind.svg")?;
     figure::draw(&path, &shown_days(&wind, &days, &around)?, &pairs)?;

@@ -16,7 +16,8 @@ const USAGE: &str = "usage: cargo xtask test [--only rust|lapack]\n       cargo 
                      cargo xtask bench";
 
 /// The examples, in `examples`.
-const EXAMPLES: [&str; 4] = ["jura", "irish_wind", "river_flow", "choose_by_leave_out"];
+const EXAMPLES: [&str; 6] =
+    ["jura", "irish_wind", "river_flow", "choose_by_leave_out", "jura_cokriging", "wind_gaps"];
 /// Where the figures of the examples go, relative to the root of the workspace.
 const FIGURES: &str = "target/figures";
 

@@ -1,0 +1,150 @@
+//! The figure: copper filled in and by least squares, and what the models that see the other metals are
+//! worth against the strongest baseline.
+
+use std::error::Error;
+use std::path::Path;
+
+use ndarray::ArrayView1;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::drawing::{Area, BLUE, FONT, GREY, RED};
+
+const SIZE: (u32, u32) = (1240, 560);
+const LEFT: u32 = 540;
+/// Concentrations marked on the axes.
+const TICKS: [f64; 6] = [5.0, 10.0, 20.0, 50.0, 100.0, 150.0];
+
+/// Measured and predicted concentrations of one metal in mg/kg.
+pub(crate) struct Scatter<'a> {
+    pub(crate) metal: &'a str,
+    pub(crate) measured: ArrayView1<'a, f64>,
+    /// By the table with gaps and full noise, and by least squares on the other metals.
+    pub(crate) filled: ArrayView1<'a, f64>,
+    pub(crate) squares: ArrayView1<'a, f64>,
+    /// Mean absolute errors of both.
+    pub(crate) errors: (f64, f64),
+}
+
+/// A model in the panel on the right: its error less that of the strongest baseline, as a share of
+/// the latter, with twice the paired standard error; one for each job.
+pub(crate) struct Bar {
+    pub(crate) name: &'static str,
+    pub(crate) shares: Vec<(f64, f64)>,
+}
+
+/// Writes the figure as an SVG file.
+pub(crate) fn draw(
+    path: &Path,
+    scatter: &Scatter,
+    jobs: &[String],
+    bars: &[Bar],
+) -> Result<(), Box<dyn Error>> {
+    let root = SVGBackend::new(path, SIZE).into_drawing_area();
+    root.fill(&WHITE)?;
+    let (left, right) = root.split_horizontally(LEFT);
+    draw_scatter(&left, scatter)?;
+    draw_bars(&right, jobs, bars)?;
+    root.present()?;
+    Ok(())
+}
+
+fn draw_scatter(area: &Area, s: &Scatter) -> Result<(), Box<dyn Error>> {
+    let all = || s.measured.iter().chain(s.filled).chain(s.squares);
+    let low = all().fold(f64::INFINITY, |m, v| m.min(*v)) / 1.15;
+    let high = all().fold(0.0f64, |m, v| m.max(*v)) * 1.15;
+    let ticks: Vec<f64> = TICKS.into_iter().filter(|t| (low..high).contains(t)).collect();
+    let mut chart = ChartBuilder::on(area)
+        .caption(format!("{} at the validation sites, mg/kg", s.metal), (FONT, 20).into_font())
+        .margin(16)
+        .x_label_area_size(52)
+        .y_label_area_size(62)
+        .build_cartesian_2d(
+            (low..high).log_scale().with_key_points(ticks.clone()),
+            (low..high).log_scale().with_key_points(ticks),
+        )?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.08))
+        .label_style((FONT, 15))
+        .axis_desc_style((FONT, 17))
+        .x_label_formatter(&f64::to_string)
+        .y_label_formatter(&f64::to_string)
+        .x_desc("measured")
+        .y_desc("predicted median")
+        .draw()?;
+    chart.draw_series(LineSeries::new([(low, low), (high, high)], BLACK.mix(0.5)))?;
+    let open = GREY.stroke_width(2);
+    let full = BLUE.mix(0.8).filled();
+    for (predicted, style, name, error) in [
+        (s.squares, open, "least squares on the other metals", s.errors.1),
+        (s.filled, full, "GP, table with gaps, full noise", s.errors.0),
+    ] {
+        let points = s.measured.iter().zip(predicted);
+        chart
+            .draw_series(points.map(|(&x, &y)| Circle::new((x, y), 4, style)))?
+            .label(format!("{name}: MAE {error:.2}"))
+            .legend(move |at| Circle::new((at.0 + 8, at.1), 4, style));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .legend_area_size(18)
+        .label_font((FONT, 15))
+        .background_style(WHITE.mix(0.9))
+        .border_style(BLACK.mix(0.3))
+        .draw()?;
+    Ok(())
+}
+
+fn draw_bars(area: &Area, jobs: &[String], bars: &[Bar]) -> Result<(), Box<dyn Error>> {
+    let ends = || bars.iter().flat_map(|b| b.shares.iter().flat_map(|(v, e)| [v - e, v + e]));
+    let low = ends().fold(-0.1f64, f64::min) - 0.05;
+    let high = ends().fold(0.1f64, f64::max) + 0.05;
+    let n = bars.len() as f64;
+    let mut chart = ChartBuilder::on(area)
+        .caption("Mean absolute error against the strongest baseline", (FONT, 20).into_font())
+        .margin(16)
+        .x_label_area_size(52)
+        .y_label_area_size(270)
+        .build_cartesian_2d(low..high, n..0.0)?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.08))
+        .disable_y_mesh()
+        .y_labels(0)
+        .x_labels(5)
+        .label_style((FONT, 15))
+        .axis_desc_style((FONT, 17))
+        .x_label_formatter(&|v| format!("{:+.0} %", 100.0 * v))
+        .x_desc("difference, with twice its paired standard error")
+        .draw()?;
+    chart.draw_series(LineSeries::new([(0.0, 0.0), (0.0, n)], BLACK.mix(0.5)))?;
+    for (job, (name, colour)) in jobs.iter().zip([BLUE, RED]).enumerate() {
+        let at = |k: usize| k as f64 + 0.36 + 0.28 * job as f64;
+        let places = || bars.iter().enumerate().map(|(k, b)| (at(k), b.shares[job]));
+        chart.draw_series(places().map(|(y, (v, e))| {
+            PathElement::new([(v - e, y), (v + e, y)], colour.stroke_width(2))
+        }))?;
+        chart
+            .draw_series(places().map(|(y, (v, _))| Circle::new((v, y), 4, colour.filled())))?
+            .label(name.clone())
+            .legend(move |p| Circle::new((p.0 + 8, p.1), 4, colour.filled()));
+    }
+    for (k, bar) in bars.iter().enumerate() {
+        let style = (FONT, 15).into_font().color(&BLACK).pos(Pos::new(HPos::Right, VPos::Center));
+        let (x, y) = chart.backend_coord(&(low, k as f64 + 0.5));
+        area.draw(&Text::new(bar.name, (x - LEFT as i32 - 10, y), style))?;
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .legend_area_size(18)
+        .label_font((FONT, 15))
+        .background_style(WHITE.mix(0.9))
+        .border_style(BLACK.mix(0.3))
+        .draw()?;
+    Ok(())
+}
