@@ -15,7 +15,8 @@ use crate::solve::{CgSettings, Solver};
 
 /// Observed entries from which on joint learning begins with some of the rows ...
 const LARGE: usize = 4000;
-/// ... so many that they hold about this many entries.
+/// ... so many that they hold about this many entries, or twice as many before an iterative solver, whose
+/// steps cost much more.
 const SOME: usize = 2000;
 
 /// Gradient at which learning with an iterative solver ends at the earliest: what its gradient, known
@@ -167,7 +168,8 @@ fn on_some_rows(
     if model.n_observations() <= LARGE {
         return Ok(start);
     }
-    let some = model.some_rows(SOME)?;
+    let entries = if model.solver() == Solver::Cg { 2 * SOME } else { SOME };
+    let some = model.some_rows(entries)?;
     let rough = LbfgsSettings {
         gradient_tolerance: settings.gradient_tolerance.max(1e-3),
         max_iterations: settings.max_iterations.min(50),
