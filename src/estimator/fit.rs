@@ -17,7 +17,7 @@ use crate::gp::{Model, Posterior, correlation_standard_errors, identifiability};
 use crate::learn::{Stop, TracePoint};
 use crate::linalg;
 use crate::matrix_kernel::Separable;
-use crate::op::correlation;
+use crate::op::{NoiseMatrix, correlation};
 use crate::solve::CgSettings;
 use crate::task::{NOISE_FLOOR, Noise};
 
@@ -174,7 +174,12 @@ fn parameter_warnings(
     let noise = model.noise_matrix(natural);
     if matches!(settings.noise, Noise::Shared | Noise::PerTask | Noise::Full) {
         let scales = model.scales();
-        for (t, variance) in noise.diagonal().iter().enumerate() {
+        // Of a full covariance the variance of each task's noise given those before it has the floor.
+        let variances = match &noise {
+            NoiseMatrix::Diagonal(v) => v.clone(),
+            NoiseMatrix::Dense(m) => linalg::semidefinite_cholesky(m.view()).diag().mapv(|v| v * v),
+        };
+        for (t, variance) in variances.iter().enumerate() {
             let unit = match settings.noise {
                 Noise::Shared => scales.pooled,
                 _ => scales.std[t],

@@ -394,6 +394,9 @@ impl FittedMultiTaskGp {
     /// # Ok::<(), coregion::Error>(())
     /// ```
     pub fn noise(&self) -> Noise {
+        if self.structure.noise == Noise::None {
+            return Noise::None;
+        }
         match self.noise_matrix() {
             NoiseMatrix::Diagonal(v) => Noise::Variances(v.to_vec()),
             NoiseMatrix::Dense(m) => Noise::Covariance(m),

@@ -37,7 +37,8 @@ pub enum Warning {
         /// Name of the task.
         name: String,
     },
-    /// The learned noise variance of a task lies at its floor: the data look free of noise.
+    /// The learned noise variance of a task, for full noise that given the tasks before it, lies at its
+    /// floor: the data look free of noise.
     NoiseAtFloor {
         /// Name of the task.
         name: String,
@@ -224,6 +225,21 @@ impl fmt::Display for FitReport {
         let exact = if s.exact { "exact" } else { "approximate" };
         writeln!(f, "  solver               {} ({exact}; {})", s.solver, s.precision)?;
         writeln!(f, "  why                  {}", s.why)?;
+        if let (Some(tolerance), Some(reached)) = (s.tolerance, s.relative_residual) {
+            writeln!(
+                f,
+                "  residual             {} of {} asked for, {} iterations, preconditioner of rank {}",
+                number(reached),
+                number(tolerance),
+                s.iterations,
+                s.rank.unwrap_or(0)
+            )?;
+            writeln!(
+                f,
+                "  log-determinant      estimated, standard error {} nats",
+                number(s.log_det_std_err)
+            )?;
+        }
         writeln!(
             f,
             "  optimizer            {}, {} iterations, {} evaluations, {} start(s)",

@@ -5,6 +5,7 @@ mod common;
 mod each_task;
 mod engine;
 mod equivalences;
+mod few_data;
 mod fits;
 mod gaps;
 mod gaps_equivalences;
