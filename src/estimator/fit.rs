@@ -13,7 +13,9 @@ use super::report::{FitReport, RestartSummary, Warning};
 use super::structure::Structure;
 use crate::data::{ColumnStatistics, Dataset};
 use crate::error::{Error, Result};
-use crate::gp::{Model, Posterior, correlation_standard_errors, identifiability};
+use crate::gp::{
+    Model, Posterior, correlation_standard_errors, identifiability, observed_standard_errors,
+};
 use crate::learn::{Stop, TracePoint};
 use crate::linalg;
 use crate::matrix_kernel::Separable;
@@ -97,8 +99,14 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     if !converged {
         warnings.push(Warning::NotConverged { gradient_norm, stop });
     }
-    let standard_errors =
-        best.as_ref().and_then(|_| correlation_standard_errors(&model, factor?, &natural));
+    let standard_errors = match (&best, factor) {
+        (None, _) => None,
+        (Some(_), Some(factor)) => correlation_standard_errors(&model, factor, &natural),
+        (Some(_), None) if posterior.factor().report().exact => {
+            observed_standard_errors(&model, &natural).ok().flatten()
+        }
+        (Some(_), None) => None,
+    };
     let count = -(model.n_observations() as f64);
     let report = FitReport {
         optimizer: strategy.name,

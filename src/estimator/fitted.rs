@@ -355,7 +355,9 @@ impl FittedMultiTaskGp {
     }
 
     /// Standard errors (T, T) of the task correlations, from the Fisher information of B and Sigma
-    /// at held kernel parameters; `None` where B was not learned or is too large.
+    /// at held kernel parameters, with gaps from the information observed
+    /// ([`crate::gp::observed_standard_errors`]); `None` where B was not learned, where that is too much
+    /// to compute, and with the solver `cg`.
     ///
     /// ```
     /// # use coregion::prelude::*;

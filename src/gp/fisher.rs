@@ -9,12 +9,17 @@
 use ndarray::{Array1, Array2, Axis};
 
 use super::model::Model;
+use crate::error::Result;
 use crate::linalg;
 use crate::op::{TaskAdjoint, correlation};
 use crate::solve::{FisherBlocks, KroneckerFactor};
 
 /// Operations that the information in structured coordinates may cost.
 const AFFORDABLE: f64 = 2e9;
+/// Multiply-adds that the gradients of an observed information may cost.
+const AFFORDABLE_GRADIENTS: f64 = 2e10;
+/// Step of their differences, in the free values.
+const DIFFERENCE: f64 = 1e-4;
 
 /// The point at which a step is wanted.
 pub(super) struct Place<'a> {
@@ -236,14 +241,70 @@ pub fn correlation_standard_errors(
     }
     let changes = changes(model, &place)?;
     let f = information(&changes, &blocks, &factor.congruence().dual_vectors());
+    Some(delta_method(model, natural, &changes, &f))
+}
+
+/// The same with the information that the data hold (minus the second derivatives of the likelihood, by
+/// central differences of its gradient) in place of what they are expected to hold: for data with gaps
+/// and any exact solver. Two gradients for each value of B and the noise that is learned; `None` where
+/// that is too much.
+///
+/// ```
+/// # use coregion::prelude::*;
+/// # use ndarray::array;
+/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, f64::NAN]];
+/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// use coregion::gp::observed_standard_errors;
+/// let p = gp.posterior();
+/// let errors = observed_standard_errors(p.model(), p.natural())?;
+/// assert_eq!(errors.as_ref(), gp.task_correlation_std_error());
+/// # Ok::<(), coregion::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`Model::log_likelihood`].
+pub fn observed_standard_errors(model: &Model, natural: &[f64]) -> Result<Option<Array2<f64>>> {
+    let Some(offset) = model.kernel_block() else { return Ok(None) };
+    let free = model.layout().pack(natural);
+    let place = Place { offset, free: &free, natural };
+    let learned = model.layout().slots()[model.task_range()].iter().any(Option::is_some);
+    let gradients = 2 * (free.len() - offset);
+    let affordable = gradients as f64 * model.problem().gradient_cost() <= AFFORDABLE_GRADIENTS;
+    let Some(changes) =
+        Some(()).filter(|()| learned && affordable).and_then(|()| changes(model, &place))
+    else {
+        return Ok(None);
+    };
+    let p = free.len() - offset;
+    let mut f = Array2::zeros((p, p));
+    let mut moved = natural.to_vec();
+    for j in 0..p {
+        for side in [1.0, -1.0] {
+            let mut point = free.clone();
+            point[offset + j] += side * DIFFERENCE;
+            model.layout().unpack_into(&point, &mut moved);
+            let (_, gradient) = model.log_likelihood(&moved)?;
+            let gradient = model.layout().pullback(&point, &gradient);
+            for (v, g) in f.row_mut(j).iter_mut().zip(&gradient[offset..]) {
+                *v -= side * g / (2.0 * DIFFERENCE);
+            }
+        }
+    }
+    let symmetric = (&f + &f.t()) * 0.5;
+    Ok(Some(delta_method(model, natural, &changes, &symmetric)))
+}
+
+/// Standard errors of correlations from an information matrix of the free values of B and the noise.
+fn delta_method(model: &Model, natural: &[f64], changes: &Changes, f: &Array2<f64>) -> Array2<f64> {
     // Scaled to unit diagonal, so that one threshold serves parameters of every unit.
     let scale = f.diag().mapv(|v| if v > 0.0 { 1.0 / v.sqrt() } else { 0.0 });
-    let scaled = &f * &scale * scale.view().insert_axis(Axis(1));
-    let (values, vectors) = linalg::eigh(scaled).ok()?;
+    let scaled = f * &scale * scale.view().insert_axis(Axis(1));
+    let t = model.n_tasks();
+    let Ok((values, vectors)) = linalg::eigh(scaled) else { return Array2::ones((t, t)) };
     let largest = values.iter().fold(0.0f64, |m, v| m.max(*v));
     let b = model.task_matrix(natural).to_dense(&model.noise_matrix(natural));
     let rho = correlation(b.view());
-    let t = model.n_tasks();
     let mut out = Array2::zeros((t, t));
     for i in 0..t {
         for j in 0..i {
@@ -266,7 +327,7 @@ pub fn correlation_standard_errors(
             out[[j, i]] = out[[i, j]];
         }
     }
-    Some(out)
+    out
 }
 
 /// How well signal and noise can be told apart: the smallest share, over the directions of the

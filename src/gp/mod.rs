@@ -17,7 +17,7 @@ mod start;
 mod start_from_rows;
 mod table;
 
-pub use fisher::{correlation_standard_errors, identifiability};
+pub use fisher::{correlation_standard_errors, identifiability, observed_standard_errors};
 pub use joint::JointObjective;
 pub use likelihood::{Spectral, SpectralFactor};
 pub use mean::Mean;

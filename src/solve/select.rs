@@ -216,6 +216,12 @@ impl Problem {
         candidates.iter().find(|c| c.solver == solver).map_or(0, |c| c.doubles as usize)
     }
 
+    /// Multiply-adds of a likelihood with its gradient by an exact solver.
+    pub(crate) fn gradient_cost(&self) -> f64 {
+        let (schur, dense) = self.costs();
+        if self.not_spectral().is_none() { schur.min(dense) } else { dense }
+    }
+
     /// True where steps over B and Sigma at one spectrum are worth their price.
     ///
     /// With gaps alternating learning was measured to take about 10 eigendecompositions and 15 inner

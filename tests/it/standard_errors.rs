@@ -1,6 +1,8 @@
 //! Standard errors of task correlations against the dense Fisher information, by differences.
 
-use coregion::gp::{Mean, Model, Scaling, correlation_standard_errors, identifiability};
+use coregion::gp::{
+    Mean, Model, Scaling, correlation_standard_errors, identifiability, observed_standard_errors,
+};
 use coregion::gram;
 use coregion::matrix_kernel::Separable;
 use coregion::prelude::*;
@@ -98,4 +100,29 @@ fn identifiability_vanishes_for_a_diagonal_gram_matrix() {
     };
     assert!(share(1e-3) < 1e-12);
     assert!(share(2.0) > 0.3, "{}", share(2.0));
+}
+
+/// What the data hold and what they are expected to hold agree where there are many of them, and gaps
+/// take some of it.
+#[test]
+fn observed_information_is_the_expected_one_for_many_rows() {
+    let (n, t) = (400, 3);
+    let x = Array2::from_shape_fn((n, 1), |(i, _)| 0.1 * i as f64);
+    let y = smooth_outputs(x.view(), t, 0.5, 34) + normal(n, t, 35) * 0.3;
+    let complete = Dataset::new(x.view(), y.view()).unwrap();
+    let mut masked = y.clone();
+    masked.slice_mut(ndarray::s![..;3, 0]).fill(f64::NAN);
+    let masked = Dataset::new(x.view(), masked.view()).unwrap();
+    let settings = MultiTaskGp::new(Matern52::ard()).task(FreeForm::new());
+    let gp = settings.fit(&complete).unwrap();
+    let expected = gp.task_correlation_std_error().unwrap();
+    let (model, natural) = (gp.posterior().model(), gp.posterior().natural());
+    let observed = observed_standard_errors(model, natural).unwrap().unwrap();
+    let with_gaps = settings.fit(&masked).unwrap();
+    let with_gaps = with_gaps.task_correlation_std_error().unwrap();
+    for (i, j) in [(1, 0), (2, 0), (2, 1)] {
+        let (e, o, g) = (expected[[i, j]], observed[[i, j]], with_gaps[[i, j]]);
+        assert!((0.75..1.33).contains(&(o / e)), "{i} {j}: {o} observed, {e} expected");
+        assert!((0.75..2.0).contains(&(g / e)), "{i} {j}: {g} with gaps, {e} without");
+    }
 }
