@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayView2};
 
+use super::fit::{data_warnings, solve_report};
 use super::fitted::FittedMultiTaskGp;
+use super::report::Warning;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gp::{Posterior, Uncertainty};
@@ -64,9 +66,9 @@ impl FittedMultiTaskGp {
         self.with_data(self.data.append_with_noise_variances(x, y, noise_variances)?)
     }
 
-    /// The same parameters with other data.
-    pub(super) fn with_data(&self, data: Dataset) -> Result<Self> {
-        let model = self.structure().bind(&data)?;
+    /// The posterior of other data at the same parameters.
+    pub(super) fn posterior_of(&self, data: &Dataset) -> Result<Posterior> {
+        let model = self.structure().bind(data)?;
         let natural = self.posterior.natural().to_vec();
         if model.layout().n_natural() != natural.len() {
             return Err(Error::Incompatible {
@@ -74,9 +76,25 @@ impl FittedMultiTaskGp {
                 advice: "the rows give the kernel other parameters: fit again".to_string(),
             });
         }
-        let posterior = Posterior::new(Arc::new(model), natural, self.posterior.memory_budget())?;
+        Posterior::new(Arc::new(model), natural, self.posterior.memory_budget())
+    }
+
+    /// The same parameters with other data. What the report says of learning stays; what it says of the
+    /// data and of the solver is that of the new data.
+    fn with_data(&self, data: Dataset) -> Result<Self> {
+        let posterior = self.posterior_of(&data)?;
         let mut report = self.report.clone();
-        report.solve = posterior.factor().report();
+        report.solve = solve_report(&posterior)?;
+        let of_data = |w: &Warning| {
+            matches!(
+                w,
+                Warning::ConstantFeature { .. }
+                    | Warning::ConstantTask { .. }
+                    | Warning::TaskWithoutData { .. }
+            )
+        };
+        report.warnings.retain(|w| !of_data(w));
+        report.warnings.splice(0..0, data_warnings(posterior.model(), &data));
         let errors = self.task_correlation_std_error().cloned();
         let structure = self.structure().clone();
         Ok(FittedMultiTaskGp::new(structure, &data, posterior, errors, report))
@@ -139,7 +157,8 @@ impl TaskView {
         &self.gp.task_names()[self.task]
     }
 
-    /// Means, and standard deviations where asked for, at xs (m, d): both (m).
+    /// Means, and standard deviations where asked for, at xs (m, d): both (m). At the cost of predicting
+    /// all tasks.
     ///
     /// # Errors
     /// As [`FittedMultiTaskGp::predict`].

@@ -20,7 +20,7 @@ use crate::learn::{Stop, TracePoint};
 use crate::linalg;
 use crate::matrix_kernel::Separable;
 use crate::op::{NoiseMatrix, correlation};
-use crate::solve::CgSettings;
+use crate::solve::{CgSettings, SolveReport};
 use crate::task::{NOISE_FLOOR, Noise};
 
 /// Tasks up to which the rank of B is looked at.
@@ -38,6 +38,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
             expected: "a positive finite number".to_string(),
         });
     }
+    settings.cg.check()?;
     let structure = Structure {
         term: Separable {
             kernel: settings.kernel.clone(),
@@ -80,6 +81,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     model.set_cg(structure.cg.clone());
     let model = Arc::new(model);
     let posterior = Posterior::new(Arc::clone(&model), natural.clone(), settings.memory_budget)?;
+    let solve = solve_report(&posterior)?;
     let factor = posterior.kronecker();
     let gradient_norm = best.as_ref().map_or(0.0, |l| l.gradient_norm);
     let converged = gradient_norm <= gradient_tolerance(settings, &model) * 1.001;
@@ -89,12 +91,17 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     if one_row && settings.optimizer != Optimizer::None {
         warnings.push(Warning::OneRow);
     }
-    if let Some(reason) = model.few_data().filter(|_| best.is_some()) {
-        warnings.push(Warning::FewData { reason: reason.to_string() });
+    if best.is_some() {
+        warnings.extend(few_data_warnings(&model, data));
     }
     warnings.extend(parameter_warnings(settings, &model, &natural, data));
     if let Some(share) = shares.filter(|s| *s < IDENTIFIED_FROM) {
         warnings.push(Warning::NotIdentified { share });
+    }
+    if let (Some(tolerance), Some(reached)) = (solve.tolerance, solve.relative_residual)
+        && reached > tolerance
+    {
+        warnings.push(Warning::ResidualAboveTolerance { reached });
     }
     if !converged {
         warnings.push(Warning::NotConverged { gradient_norm, stop });
@@ -122,7 +129,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
             let scaled = |p: TracePoint| TracePoint { value: p.value * count, ..p };
             l.outcome.trace.into_iter().map(scaled).collect()
         }),
-        solve: posterior.factor().report(),
+        solve,
         identifiability: shares,
         wall_time: clock.elapsed(),
         warnings,
@@ -144,7 +151,35 @@ fn usable(results: Vec<Result<Learned>>) -> Result<Vec<Learned>> {
     Ok(out)
 }
 
-fn data_warnings(model: &Model, data: &Dataset) -> Vec<Warning> {
+fn few_data_warnings(model: &Model, data: &Dataset) -> Vec<Warning> {
+    if let Some(reason) = model.few_data() {
+        return vec![Warning::FewData { reason: reason.to_string() }];
+    }
+    let seen = model.few_observations().into_iter().filter(|(_, count)| *count > 0);
+    seen.map(|(t, count)| Warning::FewObservations { name: data.task_names()[t].clone(), count })
+        .collect()
+}
+
+/// The report of the solver at the values learned, with why it was chosen.
+///
+/// # Errors
+/// [`Error::Numerical`] where an estimate of the likelihood is not a number.
+pub(super) fn solve_report(posterior: &Posterior) -> Result<SolveReport> {
+    let solve = posterior.factor().report();
+    if !posterior.factor().log_likelihood().is_finite() {
+        return Err(Error::Numerical {
+            operation: "the log marginal likelihood".to_string(),
+            detail: format!(
+                "the solver {} could not estimate it: raise `rank` or `max_iterations` of its \
+                 settings, or the noise",
+                solve.solver
+            ),
+        });
+    }
+    Ok(SolveReport { why: posterior.model().why_solver().to_string().into(), ..solve })
+}
+
+pub(super) fn data_warnings(model: &Model, data: &Dataset) -> Vec<Warning> {
     // Rows without an observation say nothing.
     if model.n_rows() < 2 {
         return Vec::new();

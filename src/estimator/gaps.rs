@@ -167,10 +167,15 @@ impl FittedMultiTaskGp {
         let mut mean = Array2::from_elem(shape, f64::NAN);
         let mut std = mean.clone();
         let mut clipped_variances = 0;
+        let everything = || Error::Layout {
+            layout: "folded".to_string(),
+            detail: "one group of `labels` holds every observation".to_string(),
+            advice: "give at least two groups with observations".to_string(),
+        };
         let distinct: BTreeSet<usize> = labels.iter().copied().collect();
         for group in distinct {
             let (out, kept): (Vec<usize>, Vec<usize>) = (0..n).partition(|&i| labels[i] == group);
-            let rest = self.with_data(self.data.rows(&kept)?)?;
+            let rest = self.posterior_of(&self.data.rows(&kept).map_err(|_| everything())?)?;
             let x = self.data.x().select(Axis(0), &out);
             let found = rest.predict(x.view(), Uncertainty::Observation)?;
             clipped_variances += found.clipped_variances;

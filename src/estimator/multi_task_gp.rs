@@ -71,10 +71,12 @@ fn unknown(kind: &str, name: &str, known: &[&str]) -> Error {
 /// `Cov(f_t(x), f_s(z)) = k(x, z) B[t, s]` and `Cov(e_it, e_is) = Sigma[t, s]`.
 ///
 /// Without further settings B is of rank 2 plus a diagonal (diagonal for one task, of rank 2 plus a
-/// multiple of the noise above 256 tasks), each task has its noise variance and its training mean, and everything is learned by maximising the marginal
-/// likelihood under mild priors on lengthscales. Exact: no inducing points, no iterative solver, no
-/// jitter. A fit costs one eigendecomposition of an n x n matrix for each step over the kernel
-/// parameters; memory is about 5 n^2 doubles.
+/// multiple of the noise above 256 tasks), each task has its noise variance and its training mean, and
+/// everything is learned by maximising the marginal likelihood under mild priors on lengthscales (and on
+/// variances where data are too few, which the report says). No inducing points, no jitter; exact with
+/// every solver but [`Solver::Cg`], which is taken where no exact one fits. With a complete table a fit
+/// costs one eigendecomposition of an n x n matrix for each step over the kernel parameters, and about
+/// 5 n^2 doubles; [`Solver`] says what gaps cost.
 ///
 /// ```
 /// use coregion::prelude::*;
@@ -293,7 +295,8 @@ impl MultiTaskGp {
     }
 
     /// Further starts, their kernel parameters drawn around the first one; the best fit is kept. As
-    /// many run at once as there are threads, each with memory of its own (about 5 n^2 doubles).
+    /// many run at once as there are threads, each with memory of its own: what the solver takes, for a
+    /// complete table about 5 n^2 doubles.
     ///
     /// ```
     /// # use coregion::prelude::*;
@@ -359,7 +362,8 @@ impl MultiTaskGp {
         self
     }
 
-    /// Bytes that the solver may take; 8 GiB unless told. What no solver serves within them is refused.
+    /// Bytes that the solver may take, for each restart that runs at the same time; 8 GiB unless told. What
+    /// no solver serves within them is refused.
     ///
     /// ```
     /// # use coregion::prelude::*;

@@ -55,6 +55,19 @@ pub enum Warning {
         /// What there is too much of.
         reason: String,
     },
+    /// A task with so few observations that its values of B and the noise have priors (see
+    /// [`crate::gp::Model::few_observations`]).
+    FewObservations {
+        /// Name of the task.
+        name: String,
+        /// How many there are.
+        count: usize,
+    },
+    /// The solution of the iterative solver is not as good as was asked for.
+    ResidualAboveTolerance {
+        /// Relative residual reached.
+        reached: f64,
+    },
     /// A task without observations: it is predicted from its prior given B.
     TaskWithoutData {
         /// Name of the task.
@@ -107,8 +120,18 @@ impl fmt::Display for Warning {
                  boundary"
             ),
             Warning::FewData { reason } => {
-                write!(f, "{reason}: variances have priors around a third of a task's variance")
+                write!(f, "{reason}: variances have priors in units of the tasks' scales")
             }
+            Warning::FewObservations { name, count } => write!(
+                f,
+                "task '{name}' has {count} observation(s): its variances have priors around those of \
+                 the task's scale"
+            ),
+            Warning::ResidualAboveTolerance { reached } => write!(
+                f,
+                "the iterative solver ended at a relative residual of {}, above its tolerance",
+                number(*reached)
+            ),
             Warning::TaskWithoutData { name } => {
                 write!(
                     f,

@@ -18,6 +18,7 @@ impl Posterior {
     /// [`crate::Error::NotPositive`] where signal and noise are so far apart that a block has no
     /// Cholesky factor; [`crate::Error::Numerical`] where a prediction overflows.
     pub fn leave_out(&self, by: &LeaveOut) -> Result<LeftOut> {
+        self.fits_inverse()?;
         self.factor.leave_out(by, TaskMeans::Held)?.of(self.model.y())
     }
 
@@ -41,6 +42,7 @@ impl Posterior {
     /// As [`Posterior::leave_out`]; [`crate::Error::Incompatible`] where a task is left out at every
     /// row: nothing is left to learn its mean from.
     pub fn leave_out_with_free_means(&self, by: &LeaveOut) -> Result<LeftOut> {
+        self.fits_inverse()?;
         self.factor.leave_out(by, TaskMeans::Free)?.of(self.model.y())
     }
 
@@ -53,6 +55,19 @@ impl Posterior {
         let (n, t) = (self.model.n_rows(), self.model.n_tasks());
         let doubles = n.saturating_mul(t).saturating_mul(t);
         self.fits("the covariances of the rows left out", doubles)?;
+        self.fits_inverse()?;
         self.factor.leave_out_row_covariances(TaskMeans::Held)
+    }
+
+    /// Checks that an iterative solver may be replaced by a dense one.
+    fn fits_inverse(&self) -> Result<()> {
+        if self.factor.as_iterative().is_none() {
+            return Ok(());
+        }
+        let n = self.model.n_observations();
+        self.fits(
+            "the inverse covariance of the observations",
+            n.saturating_mul(n).saturating_mul(3),
+        )
     }
 }

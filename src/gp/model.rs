@@ -190,6 +190,11 @@ impl Model {
         self.cg = settings;
     }
 
+    /// Why that solver was chosen.
+    pub fn why_solver(&self) -> &str {
+        &self.choice.why
+    }
+
     /// The solver chosen.
     pub fn solver(&self) -> Solver {
         self.choice.solver
@@ -203,7 +208,11 @@ impl Model {
             known_noise: self.table.known.is_some(),
             no_noise: self.noise.is_none(),
             factored: self.kept_rank().is_some(),
-            cg_vectors: self.cg.rank.saturating_add(self.cg.n_probes.saturating_mul(6)),
+            cg_vectors: self
+                .cg
+                .rank
+                .min(self.n_observations())
+                .saturating_add(self.cg.n_probes.saturating_mul(6)),
             learning: true,
         }
     }

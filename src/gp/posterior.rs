@@ -103,7 +103,7 @@ pub struct Posterior {
     /// alpha B (n, T).
     pub(super) weights: Array2<f64>,
     pub(super) offsets: Array1<f64>,
-    noise_variances: Array1<f64>,
+    pub(super) noise_variances: Array1<f64>,
     pub(super) memory_budget: usize,
 }
 
@@ -294,7 +294,12 @@ impl Posterior {
         self.check(xs)?;
         let (m, t) = (xs.nrows(), self.model.n_tasks());
         let side = m.saturating_mul(t);
-        self.fits("the joint covariance", side.saturating_mul(side))?;
+        // Beside a structured result what the factor needs on the way is small.
+        let with_rows = match self.kronecker() {
+            Some(_) => 0,
+            None => m.saturating_mul(self.factor.row_doubles()),
+        };
+        self.fits("the joint covariance", side.saturating_mul(side).saturating_add(with_rows))?;
         let mut out = self.factor.joint(self.cross(xs).view(), self.prior(xs))?;
         if include_noise {
             let noise = self.noise.to_dense();

@@ -50,23 +50,32 @@ impl Posterior {
                 self.predict(xs, super::Uncertainty::None)?.mean
             }
         };
+        let root = match &self.noise {
+            NoiseMatrix::Dense(sigma) if include_noise => Some(linalg::cholesky(sigma.view())?),
+            _ => None,
+        };
         for mut draw in out.axis_iter_mut(Axis(2)) {
             draw += &offsets;
             if include_noise {
-                draw += &self.noise_draw(m, &mut normal)?;
+                draw += &self.noise_draw(m, root.as_ref(), &mut normal);
             }
         }
         super::posterior::finite("the draws", &out)?;
         Ok(out)
     }
 
-    /// One draw of the noise at m rows.
-    fn noise_draw(&self, m: usize, normal: &mut impl FnMut() -> f64) -> Result<Array2<f64>> {
+    /// One draw of the noise at m rows, with the Cholesky factor of a full covariance.
+    fn noise_draw(
+        &self,
+        m: usize,
+        root: Option<&Array2<f64>>,
+        normal: &mut impl FnMut() -> f64,
+    ) -> Array2<f64> {
         let white = Array2::from_shape_simple_fn((m, self.model.n_tasks()), normal);
-        Ok(match &self.noise {
-            NoiseMatrix::Diagonal(v) => white * &v.mapv(f64::sqrt),
-            NoiseMatrix::Dense(m) => linalg::matmul(white.view(), linalg::cholesky(m.view())?.t()),
-        })
+        match root {
+            Some(root) => linalg::matmul(white.view(), root.t()),
+            None => white * &self.noise_variances.mapv(f64::sqrt),
+        }
     }
 
     /// Fills `out` with draws around 0, one direction of the congruence at a time.
@@ -133,7 +142,9 @@ impl Posterior {
         let (m, t, n_samples) = out.dim();
         let n = self.model.n_rows();
         let all = n + m;
-        self.fits("a prior draw at all rows", all.saturating_mul(all).saturating_mul(2))?;
+        let draws = n_samples.saturating_mul(n).saturating_mul(3 * t);
+        let doubles = all.saturating_mul(all).saturating_mul(3).saturating_add(draws);
+        self.fits("prior draws at all rows", doubles)?;
         let x = ndarray::concatenate![Axis(0), self.model.x(), xs];
         let root = nugget_root(self.prior(x.view()))?;
         let b = self.model.task_matrix(&self.natural).to_dense(&self.noise);

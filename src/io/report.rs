@@ -114,8 +114,8 @@ impl<'a> ReportDocument<'a> {
         let optimizer = optimizer.ok_or_else(|| {
             refuse(format!("its report has an optimizer {}", shown(&self.optimizer)), NOT_OURS)
         })?;
-        // Each column and task can be warned of, the latter twice.
-        let warnings = n_columns.saturating_add(n_tasks.saturating_mul(2)).saturating_add(16);
+        // Each column and task can be warned of, the latter more than once.
+        let warnings = n_columns.saturating_add(n_tasks.saturating_mul(4)).saturating_add(16);
         Ok(FitReport {
             optimizer,
             strategy: self.strategy.into(),

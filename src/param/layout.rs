@@ -306,20 +306,23 @@ impl Layout {
         total
     }
 
-    /// Gives priors to the natural elements of a range that have none, by their transforms.
+    /// Gives priors to natural elements that have none: `prior` is asked with the parameter and the
+    /// place in it.
     ///
     /// ```
     /// use coregion::param::{Layout, ParamSpec, Prior, Transform};
     /// let mut layout = Layout::default();
-    /// let range = layout.push("k", &[ParamSpec::new("a", &[], vec![3.0], Transform::Identity)]);
-    /// layout.add_priors(range, |_| Prior::Normal { mean: 1.0, std: 2.0 });
+    /// layout.push("k", &[ParamSpec::new("a", &[], vec![3.0], Transform::Identity)]);
+    /// layout.add_priors(|entry, _| {
+    ///     (entry.path == "k.a").then_some(Prior::Normal { mean: 1.0, std: 2.0 })
+    /// });
     /// assert_eq!(layout.log_prior(&[3.0], &mut [0.0]), -0.5);
     /// ```
-    pub fn add_priors(&mut self, range: Range<usize>, prior: impl Fn(Transform) -> Prior) {
+    pub fn add_priors(&mut self, prior: impl Fn(&Entry, usize) -> Option<Prior>) {
         for entry in &self.entries {
             for (k, i) in entry.range.clone().enumerate() {
-                if range.contains(&i) && self.priors[i].is_none() {
-                    self.priors[i] = Some(prior(entry.spec.transform[k]));
+                if self.priors[i].is_none() {
+                    self.priors[i] = prior(entry, k);
                 }
             }
         }

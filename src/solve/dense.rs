@@ -47,7 +47,13 @@ impl DenseFactor {
     /// # Errors
     /// [`crate::Error::NotPositive`] where the covariance has no Cholesky factor, or one that is rounding.
     pub fn new(covariance: MaskedKronecker, residuals: ArrayView2<f64>, why: &str) -> Result<Self> {
-        let lower = linalg::cholesky_of(covariance.to_dense())?;
+        let lower = linalg::cholesky_of(covariance.to_dense()).map_err(|_| Error::NotPositive {
+            matrix: "the covariance of the observations".to_string(),
+            what: "definite",
+            detail:
+                "some are known from others without noise, as two at one input: it needs more noise"
+                    .to_string(),
+        })?;
         check_pivots(&lower, &covariance)?;
         let data = covariance.pattern().gather(residuals).insert_axis(Axis(1));
         let half = linalg::solve_lower(lower.view(), data.view());

@@ -4,15 +4,17 @@
 //! |---|---|---|---|---|
 //! | `kronecker` | complete tables | yes | 8 n^3 once, then n T^2 a step | 5 n^2 + 10 n T |
 //! | `choleskys` | complete tables, T up to 64 | yes | T n^3 | (T + 3) n^2 |
-//! | `schur` | one noise covariance at every row | yes | kronecker + n m^2 + T m n (m + n) | + T m n + 2 m^2 |
+//! | `schur` | one noise covariance at every row | yes | kronecker + n m^2 + T m n (m + n) | + T m n + 3 m^2 |
 //! | `dense` | everything | yes | N^3 | 3 N^2 + 2 n^2 |
 //! | `cg` | everything | to a tolerance | products of n^2 T | 2 n^2 + (r + 6 p + 100) N |
 //!
 //! n rows, T tasks, N observed entries, m gaps, r the rank of the preconditioner, p probes. Left to itself the
 //! selection takes the first that serves in the order: `choleskys` for the single evaluation of few
-//! tasks and `kronecker` otherwise; `schur` for at most n gaps where it is cheaper than `dense`;
-//! `dense` up to 12,000 observed entries; `cg`. What does not fit into memory is passed over, and where
-//! nothing is left the error says so.
+//! tasks and `kronecker` otherwise; `schur` where it is cheaper than `dense`, and for more than 12,000
+//! observed entries up to 2 n gaps; `dense` up to 12,000 observed entries; any other of the first three;
+//! `cg`. Where B and the noise are T x T matrices all take 10 T^2 doubles more. What does not fit into
+//! memory is passed over, and where nothing is left the error says so. Restarts that run at the same time
+//! take what they need each.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,6 +28,9 @@ const CHOLESKYS_UP_TO: usize = 64;
 /// An eigendecomposition with all its products takes as long as this many n^3 / 3 of a Cholesky
 /// factorisation (measured with both backends at n = 500 to 2000: 13 to 24).
 const EIGENDECOMPOSITION: f64 = 20.0;
+/// Observed entries that learning with `cg` begins with, about.
+const LEARNED_FROM: f64 = 4000.0;
+
 /// How the covariance of the data is factored.
 ///
 /// ```
@@ -44,8 +49,9 @@ pub enum Solver {
     Kronecker,
     /// One Cholesky factor for each direction between tasks: exact, for complete tables of few tasks.
     Choleskys,
-    /// The Kronecker eigendecomposition and a Schur complement on the gaps: exact, for tables with few
-    /// gaps.
+    /// The Kronecker eigendecomposition and a Schur complement on the gaps: exact, for tables with gaps
+    /// and one noise covariance at every row. Where noise given is less than about 1e-9 of the signal it
+    /// loses digits that `Dense` keeps.
     Schur,
     /// The Cholesky factor of the covariance of all observed entries: exact.
     Dense,
@@ -118,6 +124,13 @@ struct Candidate {
     doubles: f64,
 }
 
+impl Candidate {
+    /// Solvers of complete tables, which are worth their time wherever they fit.
+    fn exact_beyond_preference(&self) -> bool {
+        matches!(self.solver, Solver::Choleskys | Solver::Kronecker)
+    }
+}
+
 impl Problem {
     fn n_missing(&self) -> usize {
         self.n_rows * self.n_tasks - self.n_observed
@@ -157,6 +170,8 @@ impl Problem {
             self.n_rows.saturating_mul(self.n_tasks)
         );
         let what = if self.known_noise { "noise known for single observations" } else { &table };
+        let between = if self.factored { 0.0 } else { 10.0 * t * t };
+        let whole = 10.0 * t * t;
         let many = self.n_tasks > CHOLESKYS_UP_TO || self.factored;
         let few_tasks = many.then(|| format!("it needs at most {CHOLESKYS_UP_TO} tasks"));
         [
@@ -167,7 +182,7 @@ impl Problem {
                 why: "complete table, few tasks, nothing to learn: one Cholesky factor for each \
                       direction between tasks is cheaper than an eigendecomposition"
                     .to_string(),
-                doubles: (t + 3.0) * n * n,
+                doubles: (t + 3.0) * n * n + whole,
             },
             Candidate {
                 solver: Solver::Kronecker,
@@ -177,34 +192,39 @@ impl Problem {
                     "complete table, one separable term: one eigendecomposition of the Gram matrix \
                       serves every task"
                         .to_string(),
-                doubles: 5.0 * n * n + 10.0 * n * t,
+                doubles: 5.0 * n * n + 10.0 * n * t + between,
             },
             Candidate {
                 solver: Solver::Schur,
                 refusal: self.not_spectral(),
-                preferred: m <= n && schur <= dense,
+                preferred: schur <= dense
+                    && (self.n_observed <= DENSE_UP_TO || self.n_missing() <= 2 * self.n_rows),
                 why: format!(
                     "{table}, one separable term: the Kronecker eigendecomposition and a Schur \
                      complement on what is missing"
                 ),
-                doubles: 5.0 * n * n + 10.0 * n * t + t * m * n + 3.0 * m * m,
+                doubles: 5.0 * n * n + 10.0 * n * t + t * m * n + 3.0 * m * m + whole,
             },
             Candidate {
                 solver: Solver::Dense,
                 refusal: None,
                 preferred: self.n_observed <= DENSE_UP_TO,
                 why: format!("{what}: the covariance of {} observations", self.n_observed),
-                doubles: 3.0 * observed * observed + 2.0 * n * n,
+                doubles: 3.0 * observed * observed + 2.0 * n * n + whole,
             },
             Candidate {
                 solver: Solver::Cg,
                 refusal: None,
                 preferred: true,
-                why: format!(
-                    "{what}, {} observations: too many for a dense factorisation",
-                    self.n_observed
-                ),
-                doubles: 2.0 * n * n + (self.cg_vectors as f64 + 100.0) * observed,
+                why: format!("{what}, {} observations", self.n_observed),
+                // Learning begins with some of the rows, factored densely.
+                doubles: (if self.learning {
+                    3.0 * LEARNED_FROM.min(observed).powi(2)
+                } else {
+                    0.0
+                }) + 2.0 * n * n
+                    + (self.cg_vectors as f64 + 100.0) * observed
+                    + whole,
             },
         ]
     }
@@ -255,9 +275,17 @@ pub(crate) fn select(request: Solver, problem: &Problem, memory: usize) -> Resul
         list.iter().map(|c| c.solver.to_string()).collect::<Vec<_>>().join(", ")
     };
     if request == Solver::Auto {
-        let chosen = serving.iter().find(|c| c.preferred && fits(c));
+        let exact = |c: &&&Candidate| c.solver != Solver::Cg;
+        let preferred = serving.iter().filter(exact).find(|c| c.preferred && fits(c));
+        let of_spectra = || serving.iter().find(|c| c.exact_beyond_preference() && fits(c));
+        let approximate = || serving.iter().find(|c| c.solver == Solver::Cg && fits(c));
+        let chosen = preferred.or_else(of_spectra).or_else(approximate);
         let smallest = serving.iter().min_by(|a, b| a.doubles.total_cmp(&b.doubles));
         return match (chosen, smallest) {
+            (Some(c), _) if c.solver == Solver::Cg => Ok(Choice {
+                solver: c.solver,
+                why: format!("{}: too many for the exact solvers and their memory", c.why),
+            }),
             (Some(c), _) => Ok(Choice { solver: c.solver, why: c.why.clone() }),
             (None, Some(c)) => Err(too_large(
                 c,
@@ -318,7 +346,9 @@ mod tests {
     fn the_structure_chooses() {
         assert_eq!(chosen(problem(1000, 10, 0)), Solver::Kronecker);
         assert_eq!(chosen(problem(1000, 10, 500)), Solver::Schur);
-        assert_eq!(chosen(problem(1000, 10, 1001)), Solver::Dense);
+        assert_eq!(chosen(problem(1000, 10, 1001)), Solver::Schur);
+        assert_eq!(chosen(problem(250, 60, 300)), Solver::Schur);
+        assert_eq!(chosen(problem(1000, 10, 5000)), Solver::Dense);
         assert_eq!(chosen(problem(1000, 2, 900)), Solver::Dense); // cheaper
         assert_eq!(chosen(problem(5000, 20, 30_000)), Solver::Cg);
         assert_eq!(chosen(Problem { known_noise: true, ..problem(100, 3, 0) }), Solver::Dense);

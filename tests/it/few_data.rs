@@ -71,3 +71,34 @@ fn enough_data_have_no_prior() {
     // The lengthscale alone has one.
     assert!(gradient.iter().skip(1).all(|g| *g == 0.0));
 }
+
+/// A task with few observations is not predicted with a certainty that it cannot have.
+#[test]
+fn tasks_with_few_observations_stay_uncertain() {
+    let (n, t) = (40, 3);
+    let x = ndarray::Array2::from_shape_fn((n, 1), |(i, _)| 0.2 * i as f64);
+    let whole = smooth_outputs(x.view(), t, 0.3, 3) * 2.0 + 1.0;
+    for count in 0..5 {
+        let mut y = whole.clone();
+        for i in (0..n).filter(|i| i % 8 != 4 || i / 8 >= count) {
+            y[[i, 2]] = f64::NAN;
+        }
+        let data = Dataset::new(x.view(), y.view()).unwrap();
+        assert_eq!(data.n_observed(), 2 * n + count);
+        let gp = MultiTaskGp::new(Matern52::ard()).fit(&data).unwrap();
+        let found = gp.report().warnings.iter().any(|w| match w {
+            Warning::FewObservations { name, count: seen } => name == "task 2" && *seen == count,
+            Warning::TaskWithoutData { name } => name == "task 2" && count == 0,
+            _ => false,
+        });
+        assert!(found, "{count}: {:?}", gp.report().warnings);
+        let filled = gp.impute(Uncertainty::Observation).unwrap();
+        let std = filled.std().unwrap();
+        let squares: Vec<f64> = (0..n)
+            .filter(|&i| y[[i, 2]].is_nan())
+            .map(|i| ((filled.mean[[i, 2]] - whole[[i, 2]]) / std[[i, 2]]).powi(2))
+            .collect();
+        let rms = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
+        assert!(rms < 3.0, "{count} observations: residuals of {rms} standard deviations");
+    }
+}

@@ -261,7 +261,9 @@ fn the_selection_is_by_what_is_missing() {
     assert_eq!(solver(0, Optimizer::Auto), "kronecker");
     assert_eq!(solver(1, Optimizer::Auto), "schur");
     assert_eq!(solver(20, Optimizer::None), "schur");
-    assert_eq!(solver(21, Optimizer::Auto), "dense");
+    assert_eq!(solver(21, Optimizer::Auto), "schur");
+    // Half of the table: a dense factor is cheaper.
+    assert_eq!(solver(90, Optimizer::Auto), "dense");
     let two = gappy(20, 2, &[]);
     let [model, _] = given(2);
     assert_eq!(model.fit(&two).unwrap().report().solve.solver, "choleskys");

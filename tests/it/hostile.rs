@@ -186,7 +186,7 @@ fn rows() -> Vec<Row> {
         with("one row", (&one.0, &one.1), &["OneRow"], prior_like),
         with("one row, one task", (&one.0, &first(1, 1).1), &["OneRow"], prior_like),
         with("two rows", (&two.0, &two.1), &["FewData"], prior_like),
-        with("two rows, one task", (&two.0, &first(2, 1).1), &[], prior_like),
+        with("two rows, one task", (&two.0, &first(2, 1).1), &["FewObservations"], prior_like),
         with("one task", (&x, &alone), &[], same_as_alone),
         with("constant alone", (&x, &constant), &[task, "NoiseAtFloor"], the_constant),
         with("tiny constant", (&x, &(&constant * 1e-200)), &[task, "NoiseAtFloor"], the_constant),

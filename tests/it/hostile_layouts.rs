@@ -92,7 +92,7 @@ fn rows() -> Vec<Row> {
     let unseen = [vec!["TaskWithoutData"; 5], vec!["FewData"]].concat();
     vec![
         with("a task without data", at(column(1, 0..20).collect()), "dense", &["TaskWithoutData"]),
-        with("a task of one row", at(column(1, 1..20).collect()), "dense", &[floor, low]),
+        with("a task of one row", at(column(1, 1..20).collect()), "dense", &["FewObservations"]),
         with("a row without entries", at((0..3).map(|t| (7, t)).collect()), "kronecker", &[low]),
         with(
             "both",
@@ -100,8 +100,8 @@ fn rows() -> Vec<Row> {
             "dense",
             &["TaskWithoutData"],
         ),
-        with("a constant task with gaps", constant, "dense", &["ConstantTask", floor, low]),
-        with("fewer rows than tasks", gappy(4, 9, &wide), "dense", &["FewData"]),
+        with("a constant task with gaps", constant, "dense", &["ConstantTask", "FewObservations"]),
+        with("fewer rows than tasks", gappy(4, 9, &wide), "schur", &["FewData"]),
         with("fewer observations than tasks", gappy(4, 9, &few), "dense", &unseen),
         with("two observations", gappy(2, 2, &[(0, 1), (1, 0)]), "dense", &["FewData"]),
         with("repeated measurements", repeated, "dense", &[low]),
