@@ -69,7 +69,7 @@ fn rows() -> Vec<Row> {
     };
     let column = |t: usize, rows: std::ops::Range<usize>| rows.map(move |i| (i, t));
     let at = |gaps: Vec<(usize, usize)>| gappy(20, 3, &gaps);
-    let (floor, low) = ("NoiseAtFloor", "RankDeficient");
+    let low = "RankDeficient";
     let one_gap = at(vec![(3, 1)]);
     let scaled = |c: f64, d: f64| set(&(one_gap.x().to_owned() * d), &(one_gap.y().to_owned() * c));
     let constant = {
