@@ -33,7 +33,9 @@ const DENSE_UP_TO: usize = 256;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Optimizer {
-    /// Alternating wherever one spectrum serves, joint where a tie couples kernel and tasks.
+    /// Alternating where one spectrum serves and steps on it are worth their price; joint with many gaps
+    /// and full noise, without a spectrum, and where a tie couples kernel and tasks. The report says
+    /// which, and why.
     #[default]
     Auto,
     /// L-BFGS over the kernel parameters; at each of its points B and Sigma are learned to their

@@ -207,6 +207,7 @@ impl Model {
             n_observed: self.n_observations(),
             known_noise: self.table.known.is_some(),
             no_noise: self.noise.is_none(),
+            full_noise: self.noise.is_free_factor(),
             factored: self.kept_rank().is_some(),
             cg_vectors: self
                 .cg

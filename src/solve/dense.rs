@@ -55,11 +55,8 @@ impl DenseFactor {
                     .to_string(),
         })?;
         check_pivots(&lower, &covariance)?;
-        let data = covariance.pattern().gather(residuals).insert_axis(Axis(1));
-        let half = linalg::solve_lower(lower.view(), data.view());
-        let solution = linalg::solve_lower_transpose(lower.view(), half.view());
+        let (half, solution) = solved(&lower, covariance.pattern().gather(residuals));
         let quadratic = half.iter().map(|v| v * v).sum();
-        let solution = solution.remove_axis(Axis(1));
         Ok(DenseFactor { covariance, lower, solution, quadratic, why: why.to_string() })
     }
 
@@ -77,6 +74,13 @@ impl DenseFactor {
     pub(super) fn solution(&self) -> &Array1<f64> {
         &self.solution
     }
+}
+
+/// `L^-1 y` and `L^-T L^-1 y`.
+fn solved(lower: &Array2<f64>, data: Array1<f64>) -> (Array2<f64>, Array1<f64>) {
+    let half = linalg::solve_lower(lower.view(), data.insert_axis(Axis(1)).view());
+    let solution = linalg::solve_lower_transpose(lower.view(), half.view());
+    (half, solution.remove_axis(Axis(1)))
 }
 
 /// Refuses pivots below what rounding leaves of them: N times the precision of their diagonal entry
@@ -103,10 +107,8 @@ fn check_pivots(lower: &Array2<f64>, covariance: &MaskedKronecker) -> Result<()>
 impl Factor for DenseFactor {
     fn solve(&self, rhs: ArrayView2<f64>) -> Result<Array2<f64>> {
         let pattern = self.covariance.pattern();
-        let data = pattern.gather(rhs).insert_axis(Axis(1));
-        let half = linalg::solve_lower(self.lower.view(), data.view());
-        let solution = linalg::solve_lower_transpose(self.lower.view(), half.view());
-        Ok(pattern.scatter(solution.column(0)))
+        let (_, solution) = solved(&self.lower, pattern.gather(rhs));
+        Ok(pattern.scatter(solution.view()))
     }
 
     fn log_det(&self) -> Estimate {

@@ -99,6 +99,8 @@ pub(crate) struct Problem {
     pub(crate) known_noise: bool,
     /// Whether Sigma has no variance of its own.
     pub(crate) no_noise: bool,
+    /// Whether Sigma is a full covariance that is learned.
+    pub(crate) full_noise: bool,
     /// Whether B is kept as a factor, and no T x T matrix is wanted.
     pub(crate) factored: bool,
     /// Rank of the preconditioner of `cg`, and vectors it has in work.
@@ -244,14 +246,16 @@ impl Problem {
 
     /// True where steps over B and Sigma at one spectrum are worth their price.
     ///
-    /// With gaps alternating learning was measured to take about 10 eigendecompositions and 15 inner
-    /// steps for each, joint learning 100 to 220 evaluations of everything.
+    /// With gaps alternating learning was measured to take about 10 eigendecompositions with 15 inner
+    /// steps each, and 40 where the noise is a full covariance; joint learning 100 to 220 evaluations of
+    /// everything. Without gaps inner steps cost next to nothing.
     pub(crate) fn alternating_is_cheaper(&self) -> bool {
         let (n, t, m) = (self.n_rows as f64, self.n_tasks as f64, self.n_missing() as f64);
         let spectral = EIGENDECOMPOSITION * n.powi(3) / 3.0 + 2.0 * n.powi(3);
         let gradient = t * m * n * n / 2.0;
         let inner = n * t * t + n * m * m + m.powi(3) / 3.0 + t * m * m * n / 2.0 + t * t * m * n;
-        10.0 * (spectral + gradient + 15.0 * inner) <= 150.0 * (spectral + gradient + inner)
+        let steps = if self.full_noise { 40.0 } else { 15.0 };
+        10.0 * (spectral + gradient + steps * inner) <= 150.0 * (spectral + gradient + inner)
     }
 }
 
@@ -332,6 +336,7 @@ mod tests {
             n_observed: n_rows * n_tasks - n_missing,
             known_noise: false,
             no_noise: false,
+            full_noise: false,
             factored: false,
             cg_vectors: 600,
             learning: true,
@@ -354,6 +359,14 @@ mod tests {
         assert_eq!(chosen(Problem { known_noise: true, ..problem(100, 3, 0) }), Solver::Dense);
         assert_eq!(chosen(Problem { learning: false, ..problem(1000, 3, 0) }), Solver::Choleskys);
         assert_eq!(chosen(Problem { learning: false, ..problem(1000, 10, 0) }), Solver::Kronecker);
+    }
+
+    #[test]
+    fn many_steps_on_one_spectrum_must_be_worth_their_price() {
+        let full = |m| Problem { full_noise: true, ..problem(400, 12, m) };
+        assert!(problem(400, 12, 400).alternating_is_cheaper());
+        assert!(full(0).alternating_is_cheaper() && full(100).alternating_is_cheaper());
+        assert!(!full(800).alternating_is_cheaper());
     }
 
     #[test]
