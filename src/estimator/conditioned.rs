@@ -9,14 +9,16 @@ use super::fitted::FittedMultiTaskGp;
 use super::report::Warning;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gp::{Posterior, Uncertainty};
+use crate::gp::{Model, Posterior, Uncertainty};
 
 impl FittedMultiTaskGp {
     /// The model with rows added, nothing learned anew: kernel, B, noise and mean are held.
     ///
     /// `x` (m, d) and `y` (m, T), with NaN where nothing was measured. Exact: what a model of all rows at
-    /// these parameters says. The covariance of all observations is factored again, at the cost of one
-    /// evaluation of the likelihood.
+    /// these parameters says. Up to a tenth of the rows (of 512 entries at most) are added without factoring the
+    /// covariance again, at the cost of products (O(n^2 T) a row for a complete table); leave-out and
+    /// standard deviations of filled gaps factor it when they are first asked for, and so do more rows, and
+    /// loading from a file.
     ///
     /// ```
     /// use coregion::prelude::*;
@@ -36,7 +38,7 @@ impl FittedMultiTaskGp {
     /// # Errors
     /// As [`Dataset::append`]; [`Error::Memory`] where the solver does not fit any more.
     pub fn condition(&self, x: ArrayView2<f64>, y: ArrayView2<f64>) -> Result<Self> {
-        self.with_data(self.data.append(x, y)?)
+        self.extended(self.data.append(x, y)?)
     }
 
     /// The same where noise variances are known: `noise_variances` (m, T) of the new rows.
@@ -63,26 +65,31 @@ impl FittedMultiTaskGp {
         y: ArrayView2<f64>,
         noise_variances: ArrayView2<f64>,
     ) -> Result<Self> {
-        self.with_data(self.data.append_with_noise_variances(x, y, noise_variances)?)
+        self.extended(self.data.append_with_noise_variances(x, y, noise_variances)?)
     }
 
     /// The posterior of other data at the same parameters.
     pub(super) fn posterior_of(&self, data: &Dataset) -> Result<Posterior> {
-        let model = self.structure().bind(data)?;
         let natural = self.posterior.natural().to_vec();
-        if model.layout().n_natural() != natural.len() {
-            return Err(Error::Incompatible {
-                options: "these rows and the parameters learned".to_string(),
-                advice: "the rows give the kernel other parameters: fit again".to_string(),
-            });
-        }
-        Posterior::new(Arc::new(model), natural, self.posterior.memory_budget())
+        Posterior::new(Arc::new(self.model_of(data)?), natural, self.posterior.memory_budget())
     }
 
-    /// The same parameters with other data. What the report says of learning stays; what it says of the
+    /// The model of other data, which must have the same parameters.
+    fn model_of(&self, data: &Dataset) -> Result<Model> {
+        let model = self.structure().bind(data)?;
+        if model.layout().n_natural() == self.posterior.natural().len() {
+            return Ok(model);
+        }
+        Err(Error::Incompatible {
+            options: "these rows and the parameters learned".to_string(),
+            advice: "the rows give the kernel other parameters: fit again".to_string(),
+        })
+    }
+
+    /// The same parameters with rows added. What the report says of learning stays; what it says of the
     /// data and of the solver is that of the new data.
-    fn with_data(&self, data: Dataset) -> Result<Self> {
-        let posterior = self.posterior_of(&data)?;
+    fn extended(&self, data: Dataset) -> Result<Self> {
+        let posterior = self.posterior.extended(Arc::new(self.model_of(&data)?))?;
         let mut report = self.report.clone();
         report.solve = solve_report(&posterior)?;
         let of_data = |w: &Warning| {

@@ -176,6 +176,9 @@ pub(super) fn solve_report(posterior: &Posterior) -> Result<SolveReport> {
             ),
         });
     }
+    if posterior.factor().is_partial() {
+        return Ok(solve);
+    }
     Ok(SolveReport { why: posterior.model().why_solver().to_string().into(), ..solve })
 }
 

@@ -125,7 +125,7 @@ impl Posterior {
             NoiseMatrix::Dense(sigma) => Some(linalg::matmul(dual.view(), sigma.view())),
         };
         let variances = match uncertainty {
-            Uncertainty::Observation => Some(self.factor.missing_variances(missing)?),
+            Uncertainty::Observation => Some(self.whole()?.missing_variances(missing)?),
             _ => None,
         };
         for (place, &(i, t)) in missing.iter().enumerate() {

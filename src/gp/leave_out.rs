@@ -19,7 +19,7 @@ impl Posterior {
     /// Cholesky factor; [`crate::Error::Numerical`] where a prediction overflows.
     pub fn leave_out(&self, by: &LeaveOut) -> Result<LeftOut> {
         self.fits_inverse()?;
-        self.factor.leave_out(by, TaskMeans::Held)?.of(self.model.y())
+        self.whole()?.leave_out(by, TaskMeans::Held)?.of(self.model.y())
     }
 
     /// The same with constant means that are not known: each task's constant is learned anew from what
@@ -43,7 +43,7 @@ impl Posterior {
     /// row: nothing is left to learn its mean from.
     pub fn leave_out_with_free_means(&self, by: &LeaveOut) -> Result<LeftOut> {
         self.fits_inverse()?;
-        self.factor.leave_out(by, TaskMeans::Free)?.of(self.model.y())
+        self.whole()?.leave_out(by, TaskMeans::Free)?.of(self.model.y())
     }
 
     /// Covariances (n, T, T) between the observations of a row given all other rows: what
@@ -56,7 +56,7 @@ impl Posterior {
         let doubles = n.saturating_mul(t).saturating_mul(t);
         self.fits("the covariances of the rows left out", doubles)?;
         self.fits_inverse()?;
-        self.factor.leave_out_row_covariances(TaskMeans::Held)
+        self.whole()?.leave_out_row_covariances(TaskMeans::Held)
     }
 
     /// Checks that an iterative solver may be replaced by a dense one.

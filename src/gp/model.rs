@@ -276,6 +276,11 @@ impl Model {
         &self.table.pattern
     }
 
+    /// Known noise variances (n, T).
+    pub(super) fn known_variances(&self) -> Option<&Array2<f64>> {
+        self.table.variances.as_ref()
+    }
+
     /// The rows of the data set that are rows of the model: those with an observed entry.
     pub(crate) fn rows(&self) -> &[usize] {
         &self.table.rows

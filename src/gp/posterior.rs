@@ -4,7 +4,7 @@
 //! ([`Factor::at`]). For a complete table one row costs O(n^2 + nT + T^2), with m gaps T n m + T m^2
 //! more, and with a dense factor of N observations T N^2.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView2, Axis, s};
 
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::gram;
 use crate::linalg;
 use crate::op::NoiseMatrix;
-use crate::solve::{Factor, KroneckerFactor, RowCovariances};
+use crate::solve::{Added, AppendedFactor, Factor, KroneckerFactor, RowCovariances};
 
 /// Which uncertainty a prediction carries.
 ///
@@ -99,6 +99,10 @@ pub struct Posterior {
     pub(super) model: Arc<Model>,
     pub(super) natural: Vec<f64>,
     pub(super) factor: Arc<dyn Factor>,
+    /// The covariance of all observations factored, where the factor is of some with rows added.
+    whole: OnceLock<Arc<dyn Factor>>,
+    /// The posterior that rows were added to.
+    base: Option<Arc<Posterior>>,
     pub(super) noise: NoiseMatrix,
     /// alpha B (n, T).
     pub(super) weights: Array2<f64>,
@@ -106,6 +110,9 @@ pub struct Posterior {
     pub(super) noise_variances: Array1<f64>,
     pub(super) memory_budget: usize,
 }
+
+/// Entries of the rows added up to which a factor is bordered rather than made anew.
+const BORDERED_UP_TO: usize = 512;
 
 /// Refuses results that overflowed: inputs so far from the training rows that the kernel is not a
 /// finite number there.
@@ -130,20 +137,72 @@ impl Posterior {
     /// As [`Model::factored`].
     pub fn new(model: Arc<Model>, natural: Vec<f64>, memory_budget: usize) -> Result<Self> {
         let factor: Arc<dyn Factor> = model.factored(&natural)?.into();
+        Ok(Self::of_factor(model, natural, factor, memory_budget))
+    }
+
+    fn of_factor(
+        model: Arc<Model>,
+        natural: Vec<f64>,
+        factor: Arc<dyn Factor>,
+        memory_budget: usize,
+    ) -> Self {
         let noise = model.noise_matrix(&natural);
         let weights = factor.weights();
         let noise_variances = noise.diagonal();
         let offsets = model.offsets(&natural);
-        Ok(Posterior {
+        Posterior {
             model,
             natural,
             factor,
+            whole: OnceLock::new(),
+            base: None,
             noise,
             weights,
             offsets,
             noise_variances,
             memory_budget,
-        })
+        }
+    }
+
+    /// The posterior of a model with rows after those of this one, at the same values: without factoring
+    /// anew where few rows were added: at most a tenth, of at most 512 entries.
+    ///
+    /// # Errors
+    /// As [`Model::factored`].
+    pub(crate) fn extended(&self, model: Arc<Model>) -> Result<Self> {
+        let base = self.base.clone().unwrap_or_else(|| Arc::new(self.clone()));
+        let (n, all) = (base.model.n_rows(), model.n_rows());
+        let added = all.saturating_sub(n);
+        if added == 0 || 10 * added > n || added * model.n_tasks() > BORDERED_UP_TO {
+            return Posterior::new(model, self.natural.clone(), self.memory_budget);
+        }
+        let x = model.x().slice_move(s![n.., ..]);
+        let residuals = &model.y().slice(s![n.., ..]) - &base.offsets;
+        let known = model.known_variances();
+        let rows = Added {
+            cross: base.cross(x),
+            prior: base.prior(x),
+            residuals: residuals.view(),
+            known: known.as_ref().map(|v| v.slice(s![n.., ..])),
+        };
+        let task = model.task_matrix(&self.natural).to_dense(&base.noise);
+        let factor = AppendedFactor::new(Arc::clone(&base.factor), task, &base.noise, rows)?;
+        let mut out =
+            Self::of_factor(model, self.natural.clone(), Arc::new(factor), self.memory_budget);
+        out.base = Some(base);
+        Ok(out)
+    }
+
+    /// The covariance of all observations, factored as a whole: made on demand where rows were added.
+    pub(super) fn whole(&self) -> Result<&dyn Factor> {
+        if !self.factor.is_partial() {
+            return Ok(self.factor.as_ref());
+        }
+        if let Some(whole) = self.whole.get() {
+            return Ok(whole.as_ref());
+        }
+        let whole: Arc<dyn Factor> = self.model.factored(&self.natural)?.into();
+        Ok(self.whole.get_or_init(|| whole).as_ref())
     }
 
     /// The model.

@@ -20,7 +20,7 @@ pub(super) struct Table {
     /// The rows of the data set that were kept.
     pub(super) rows: Vec<usize>,
     /// Known noise variances as a table (n, T).
-    variances: Option<Array2<f64>>,
+    pub(super) variances: Option<Array2<f64>>,
 }
 
 impl Table {

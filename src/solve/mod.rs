@@ -1,5 +1,6 @@
 //! Factorisations over structured operators; each reports what it did.
 
+mod appended;
 mod choleskys;
 mod conditional;
 mod congruence;
@@ -18,6 +19,7 @@ use std::borrow::Cow;
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use appended::{Added, AppendedFactor};
 pub use choleskys::CholeskysFactor;
 pub use congruence::Congruence;
 pub use dense::DenseFactor;
@@ -211,6 +213,12 @@ pub trait Factor: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// As [`Factor::solve`].
     fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>>;
+
+    /// True where the covariance was not factored as a whole, and adjoints, leave-out and variances of
+    /// missing entries need that.
+    fn is_partial(&self) -> bool {
+        false
+    }
 
     /// What the next factor of an iterative solver starts from.
     fn state(&self) -> Option<CgState> {

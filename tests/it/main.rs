@@ -1,6 +1,7 @@
 //! The tests of the crate as one program: fewer links, one place to look.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
+mod appended;
 mod common;
 mod each_task;
 mod engine;

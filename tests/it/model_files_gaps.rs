@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2, Axis, s};
 use serde_json::{Value as Json, json};
 
 use crate::common::sealed::{Parts, with_document, with_header};
-use crate::common::{normal, smooth_outputs};
+use crate::common::{assert_close, normal, smooth_outputs};
 use crate::leave_out::ways;
 use crate::model_file_refusals::assert_refused;
 use crate::model_files::{assert_round_trip, quick};
@@ -84,7 +84,12 @@ fn assert_kept(a: &FittedMultiTaskGp, solver: &str, layout: Layout) -> FittedMul
     let predicted = |gp: &FittedMultiTaskGp| gp.predict(xs.view(), Uncertainty::Std).unwrap();
     assert_eq!(predicted(&c), predicted(&e));
     assert_eq!(c.to_bytes().unwrap(), e.to_bytes().unwrap());
-    assert_round_trip(&c);
+    // Rows that were added to a factor are factored with the others on loading.
+    let loaded = FittedMultiTaskGp::from_bytes(&c.to_bytes().unwrap()).unwrap();
+    assert_eq!((loaded.data(), loaded.parameters()), (c.data(), c.parameters()));
+    let (p, q) = (predicted(&loaded), predicted(&c));
+    assert_close(&p.mean, &q.mean, 1e-9);
+    assert_close(&p.std.unwrap(), &q.std.unwrap(), 1e-8);
     for name in a.task_names() {
         let view = |gp: &FittedMultiTaskGp| {
             let view = gp.task_view(name).unwrap();
