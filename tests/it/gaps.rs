@@ -135,7 +135,11 @@ fn solvers_agree_on_everything() {
                 for solver in serving(data).into_iter().filter(|s| s.solver != Solver::Dense) {
                     let what = format!("{} {noise} {task} pattern {seed}", solver.solver);
                     let found = of(solver.solver);
-                    assert_answers(&found, &dense, solver.likelihood, solver.answers, &what);
+                    // Three standard errors more where the likelihood is estimated.
+                    let factor = found.factor();
+                    let size = factor.log_likelihood().abs().max(1.0);
+                    let likelihood = solver.likelihood + 1.5 * factor.log_det().std_err / size;
+                    assert_answers(&found, &dense, likelihood, solver.answers, &what);
                     compared += 1;
                 }
             }
@@ -199,7 +203,7 @@ fn answers_are_those_of_the_whole_covariance() {
         for model in given(data.n_tasks()) {
             for data in with_known(&data) {
                 for (solver, gp) in by_each_solver(&model, &data) {
-                    assert_brute(&gp, solver.likelihood, solver.answers);
+                    assert_brute(&gp, solver.likelihood_of(&gp), solver.answers);
                 }
             }
         }

@@ -17,6 +17,12 @@ pub(crate) struct Tested {
 }
 
 impl Tested {
+    /// Relative error allowed in a model's likelihood: where it is estimated, three standard errors more.
+    pub(crate) fn likelihood_of(&self, gp: &FittedMultiTaskGp) -> f64 {
+        let std_err = 0.5 * gp.report().solve.log_det_std_err;
+        self.likelihood + 3.0 * std_err / gp.log_marginal_likelihood().abs().max(1.0)
+    }
+
     /// The name in reports: with nothing missing the Schur complement is empty, and what is left is the
     /// Kronecker factorisation.
     pub(crate) fn reported(&self, data: &Dataset) -> String {
