@@ -122,6 +122,9 @@ pub fn cholesky(a: ArrayView2<f64>) -> Result<Array2<f64>> {
 pub(crate) fn cholesky_of(a: Array2<f64>) -> Result<Array2<f64>> {
     square("a", a.view())?;
     let (rows, columns) = a.dim();
+    if a.is_empty() {
+        return Ok(a);
+    }
     let failure = |detail: String| Error::NotPositive {
         matrix: format!("a {rows} x {columns} matrix"),
         what: "definite",

@@ -17,12 +17,16 @@ const BLOCK: usize = 96;
 const NEGLIGIBLE: f64 = 1e-10;
 
 /// Chooses at most `rank` places, in proportion to what the places before leave of the signal
-/// variance, in units of the noise variance: the choice does not depend on the units of the tasks.
+/// variance, in units of the noise variance: the choice does not depend on the units of the tasks. All
+/// places where there are no more.
 pub(super) fn choose(a: &MaskedKronecker, rank: usize, seed: u64) -> Vec<usize> {
     let signal = a.signal_diagonal();
     let noise = a.noise_diagonal();
     let n = signal.len();
-    let rank = rank.min(n);
+    if rank >= n {
+        // What rounding leaves of the last ones would decide whether they are taken.
+        return (0..n).collect();
+    }
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut rest = signal.clone();
     let total: f64 = (&rest / &noise).sum();
