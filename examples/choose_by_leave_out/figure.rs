@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::density::Gap;
-use crate::drawing::{Area, BLUE, FONT, GREY, RED};
+use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend};
 use crate::folds::Refit;
 use crate::models::Judged;
 
@@ -83,14 +83,7 @@ pub(crate) fn draw(path: &Path, fits: &[Judged], refits: &[Refit]) -> Result<(),
         let at = (low - 1.5 * margin, k as f64 + 0.5);
         chart.draw_series([Text::new(model.name.clone(), at, style)])?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .legend_area_size(24)
-        .label_font((FONT, 15))
-        .background_style(WHITE.mix(0.9))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
+    legend(&mut chart, SeriesLabelPosition::UpperLeft, 24, 15)?;
     root.present()?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What the figures of the examples share: where they go, their font and their colours.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use plotters::coord::Shift;
@@ -31,4 +32,22 @@ pub(crate) fn place(name: &str) -> std::io::Result<PathBuf> {
 /// That place as the text shows it: relative to the project where it lies inside.
 pub(crate) fn shown(path: &Path) -> std::path::Display<'_> {
     path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path).display()
+}
+
+/// Draws the legend of a chart: `line` pixels for a sample, letters of that `size`.
+pub(crate) fn legend<'a, 'b: 'a, C: CoordTranslate>(
+    chart: &mut ChartContext<'a, SVGBackend<'b>, C>,
+    position: SeriesLabelPosition,
+    line: u32,
+    size: u32,
+) -> Result<(), Box<dyn Error>> {
+    chart
+        .configure_series_labels()
+        .position(position)
+        .legend_area_size(line)
+        .label_font((FONT, size))
+        .background_style(WHITE.mix(0.9))
+        .border_style(BLACK.mix(0.3))
+        .draw()?;
+    Ok(())
 }

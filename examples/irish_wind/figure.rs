@@ -5,7 +5,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use crate::drawing::{Area, BLUE, FONT, GREY, RED};
+use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend};
 use crate::neighbours::Pair;
 
 const SIZE: (u32, u32) = (1160, 520);
@@ -95,14 +95,7 @@ fn draw_days(area: &Area, d: &Days) -> Result<(), Box<dyn Error>> {
         .draw_series(dots)?
         .label("measured")
         .legend(|(x, y)| Circle::new((x + 8, y), 3, BLACK.filled()));
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .legend_area_size(18)
-        .label_font((FONT, 15))
-        .background_style(WHITE.mix(0.9))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
+    legend(&mut chart, SeriesLabelPosition::UpperRight, 18, 15)?;
     Ok(())
 }
 
@@ -134,13 +127,6 @@ fn draw_pairs(area: &Area, pairs: &[Pair]) -> Result<(), Box<dyn Error>> {
             .label(name)
             .legend(move |(x, y)| Circle::new((x + 8, y), 4, style));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerLeft)
-        .legend_area_size(18)
-        .label_font((FONT, 15))
-        .background_style(WHITE.mix(0.9))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
+    legend(&mut chart, SeriesLabelPosition::LowerLeft, 18, 15)?;
     Ok(())
 }

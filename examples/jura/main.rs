@@ -19,6 +19,8 @@ mod heatmap;
 mod paired;
 #[path = "../common/regression.rs"]
 mod regression;
+#[path = "../common/scatter.rs"]
+mod scatter;
 mod score;
 #[path = "../common/selection.rs"]
 mod selection;
@@ -108,13 +110,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = drawing::place("jura.svg")?;
     figure::draw(
         &path,
-        &figure::Scatter {
+        &scatter::Scatter {
             metal: METALS[cd.target],
-            given: &cd.given_names(),
+            ticks: &[0.1, 0.2, 0.5, 1.0, 2.0, 5.0],
             measured,
-            without: without.view(),
-            with: with.view(),
-            errors: (shown.without.1.mae, shown.with.1.mae),
+            predicted: [
+                (without.view(), format!("from the location: MAE {:.3}", shown.without.1.mae)),
+                (
+                    with.view(),
+                    format!("with {} at the site: MAE {:.3}", cd.given_names(), shown.with.1.mae),
+                ),
+            ],
         },
         &heatmap::Correlations {
             names: best.gp.task_names(),

@@ -4,27 +4,14 @@
 use std::error::Error;
 use std::path::Path;
 
-use ndarray::ArrayView1;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::drawing::{Area, BLUE, FONT, GREY, RED};
+use crate::drawing::{Area, BLUE, FONT, RED, legend};
+use crate::scatter::{Scatter, draw_scatter};
 
 const SIZE: (u32, u32) = (1240, 560);
 const LEFT: u32 = 540;
-/// Concentrations marked on the axes.
-const TICKS: [f64; 6] = [5.0, 10.0, 20.0, 50.0, 100.0, 150.0];
-
-/// Measured and predicted concentrations of one metal in mg/kg.
-pub(crate) struct Scatter<'a> {
-    pub(crate) metal: &'a str,
-    pub(crate) measured: ArrayView1<'a, f64>,
-    /// By the table with gaps and full noise, and by least squares on the other metals.
-    pub(crate) filled: ArrayView1<'a, f64>,
-    pub(crate) squares: ArrayView1<'a, f64>,
-    /// Mean absolute errors of both.
-    pub(crate) errors: (f64, f64),
-}
 
 /// A model in the panel on the right: its error less that of the strongest baseline, as a share of
 /// the latter, with twice the paired standard error; one for each job.
@@ -46,55 +33,6 @@ pub(crate) fn draw(
     draw_scatter(&left, scatter)?;
     draw_bars(&right, jobs, bars)?;
     root.present()?;
-    Ok(())
-}
-
-fn draw_scatter(area: &Area, s: &Scatter) -> Result<(), Box<dyn Error>> {
-    let all = || s.measured.iter().chain(s.filled).chain(s.squares);
-    let low = all().fold(f64::INFINITY, |m, v| m.min(*v)) / 1.15;
-    let high = all().fold(0.0f64, |m, v| m.max(*v)) * 1.15;
-    let ticks: Vec<f64> = TICKS.into_iter().filter(|t| (low..high).contains(t)).collect();
-    let mut chart = ChartBuilder::on(area)
-        .caption(format!("{} at the validation sites, mg/kg", s.metal), (FONT, 20).into_font())
-        .margin(16)
-        .x_label_area_size(52)
-        .y_label_area_size(62)
-        .build_cartesian_2d(
-            (low..high).log_scale().with_key_points(ticks.clone()),
-            (low..high).log_scale().with_key_points(ticks),
-        )?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
-        .label_style((FONT, 15))
-        .axis_desc_style((FONT, 17))
-        .x_label_formatter(&f64::to_string)
-        .y_label_formatter(&f64::to_string)
-        .x_desc("measured")
-        .y_desc("predicted median")
-        .draw()?;
-    chart.draw_series(LineSeries::new([(low, low), (high, high)], BLACK.mix(0.5)))?;
-    let open = GREY.stroke_width(2);
-    let full = BLUE.mix(0.8).filled();
-    for (predicted, style, name, error) in [
-        (s.squares, open, "least squares on the other metals", s.errors.1),
-        (s.filled, full, "GP, table with gaps, full noise", s.errors.0),
-    ] {
-        let points = s.measured.iter().zip(predicted);
-        chart
-            .draw_series(points.map(|(&x, &y)| Circle::new((x, y), 4, style)))?
-            .label(format!("{name}: MAE {error:.2}"))
-            .legend(move |at| Circle::new((at.0 + 8, at.1), 4, style));
-    }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .legend_area_size(18)
-        .label_font((FONT, 15))
-        .background_style(WHITE.mix(0.9))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
     Ok(())
 }
 
@@ -138,13 +76,6 @@ fn draw_bars(area: &Area, jobs: &[String], bars: &[Bar]) -> Result<(), Box<dyn E
         let (x, y) = chart.backend_coord(&(low, k as f64 + 0.5));
         area.draw(&Text::new(bar.name, (x - LEFT as i32 - 10, y), style))?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .legend_area_size(18)
-        .label_font((FONT, 15))
-        .background_style(WHITE.mix(0.9))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
+    legend(&mut chart, SeriesLabelPosition::UpperRight, 18, 15)?;
     Ok(())
 }

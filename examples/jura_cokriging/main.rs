@@ -23,6 +23,8 @@ mod places;
 #[path = "../common/regression.rs"]
 mod regression;
 mod report;
+#[path = "../common/scatter.rs"]
+mod scatter;
 #[path = "../jura/score.rs"]
 mod score;
 #[path = "../common/selection.rs"]
@@ -87,12 +89,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     figure::draw(
         &path,
-        &figure::Scatter {
+        &scatter::Scatter {
             metal: METALS[jobs[1].target],
+            ticks: &[5.0, 10.0, 20.0, 50.0, 100.0, 150.0],
             measured,
-            filled: cu.medians[0].view(),
-            squares: cu.medians[1].view(),
-            errors: (cu.lines[0].score.mae, cu.lines[SEEING - 1].score.mae),
+            predicted: [
+                (
+                    cu.medians[1].view(),
+                    format!(
+                        "least squares on the other metals: MAE {:.2}",
+                        cu.lines[SEEING - 1].score.mae
+                    ),
+                ),
+                (
+                    cu.medians[0].view(),
+                    format!("GP, table with gaps, full noise: MAE {:.2}", cu.lines[0].score.mae),
+                ),
+            ],
         },
         &jobs.each_ref().map(|j| METALS[j.target].to_string()),
         &bars.collect::<Vec<_>>(),

@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::data::{AHEAD, GAUGES, Windows};
-use crate::drawing::{Area, BLUE, FONT, GREY, RED};
+use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend};
 use crate::ridge::blocks;
 use crate::score::Score;
 
@@ -84,7 +84,7 @@ fn draw_block(
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
     }
-    legend(&mut chart, SeriesLabelPosition::UpperRight)
+    legend(&mut chart, SeriesLabelPosition::UpperRight, 24, 15)
 }
 
 fn draw_errors(area: &Area, scores: &[Score]) -> Result<(), Box<dyn Error>> {
@@ -119,27 +119,5 @@ fn draw_errors(area: &Area, scores: &[Score]) -> Result<(), Box<dyn Error>> {
         let style = (FONT, 15).into_font().color(&BLACK).pos(Pos::new(HPos::Right, VPos::Center));
         chart.draw_series([Text::new(*name, (-0.01 * high, t as f64 + 0.5), style)])?;
     }
-    legend(&mut chart, SeriesLabelPosition::LowerRight)
-}
-
-/// A chart whose axes are numbers.
-type Chart<'a, 'b> = ChartContext<
-    'a,
-    SVGBackend<'b>,
-    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
->;
-
-fn legend<'a, 'b: 'a>(
-    chart: &mut Chart<'a, 'b>,
-    position: SeriesLabelPosition,
-) -> Result<(), Box<dyn Error>> {
-    chart
-        .configure_series_labels()
-        .position(position)
-        .legend_area_size(24)
-        .label_font((FONT, 15))
-        .background_style(WHITE.mix(0.9))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
-    Ok(())
+    legend(&mut chart, SeriesLabelPosition::LowerRight, 24, 15)
 }

@@ -8,7 +8,7 @@ use ndarray::Array1;
 use plotters::prelude::*;
 
 use crate::data::STATIONS;
-use crate::drawing::{Area, BLUE, FONT, GREY, RED};
+use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend};
 
 const SIZE: (u32, u32) = (1240, 600);
 const LEFT: u32 = 780;
@@ -45,7 +45,7 @@ pub(crate) fn draw(
     Ok(())
 }
 
-fn draw_panel(area: &Area, p: &Panel, high: f64, legend: bool) -> Result<(), Box<dyn Error>> {
+fn draw_panel(area: &Area, p: &Panel, high: f64, with_legend: bool) -> Result<(), Box<dyn Error>> {
     let ends = p.measured.first().zip(p.measured.last());
     let (first, last) = ends.map_or((0.0, 1.0), |(a, b)| (a.0 - 0.5, b.0 + 0.5));
     let mut chart = ChartBuilder::on(area)
@@ -83,7 +83,7 @@ fn draw_panel(area: &Area, p: &Panel, high: f64, legend: bool) -> Result<(), Box
             PathElement::new([(day + shift, low), (day + shift, top)], colour.stroke_width(3))
         });
         let drawn = chart.draw_series(bars)?;
-        if legend {
+        if with_legend {
             drawn.label(name).legend(move |(x, y)| {
                 PathElement::new([(x + 8, y - 6), (x + 8, y + 6)], colour.stroke_width(3))
             });
@@ -91,16 +91,9 @@ fn draw_panel(area: &Area, p: &Panel, high: f64, legend: bool) -> Result<(), Box
     }
     let taken = p.measured.iter().filter(|m| inside(m.0));
     let drawn = chart.draw_series(taken.map(|&m| Circle::new(m, 3, BLACK.filled())))?;
-    if legend {
+    if with_legend {
         drawn.label("taken out").legend(|(x, y)| Circle::new((x + 8, y), 3, BLACK.filled()));
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .legend_area_size(16)
-            .label_font((FONT, 13))
-            .background_style(WHITE.mix(0.9))
-            .border_style(BLACK.mix(0.3))
-            .draw()?;
+        legend(&mut chart, SeriesLabelPosition::UpperLeft, 16, 13)?;
     }
     Ok(())
 }
