@@ -105,13 +105,7 @@ impl FittedMultiTaskGp {
             let (mean, std) = (self.expanded(&found.mean), self.expanded(&found.std));
             return Ok(LeftOut { mean, std, log_density });
         };
-        if labels.len() != n {
-            return Err(Error::Shape {
-                argument: "labels".to_string(),
-                found: format!("{} labels", labels.len()),
-                expected: format!("{n}, one for each row"),
-            });
-        }
+        check_labels(labels, n)?;
         let kept: Vec<usize> = rows.iter().map(|&i| labels[i]).collect();
         let (all, seen): (BTreeSet<usize>, BTreeSet<usize>) =
             (labels.iter().copied().collect(), kept.iter().copied().collect());
@@ -156,13 +150,7 @@ impl FittedMultiTaskGp {
     /// every observation.
     pub fn k_fold(&self, labels: &[usize]) -> Result<Prediction> {
         let n = self.data.n_rows();
-        if labels.len() != n {
-            return Err(Error::Shape {
-                argument: "labels".to_string(),
-                found: format!("{} labels", labels.len()),
-                expected: format!("{n}, one for each row"),
-            });
-        }
+        check_labels(labels, n)?;
         let shape = self.data.y().dim();
         let mut mean = Array2::from_elem(shape, f64::NAN);
         let mut std = mean.clone();
@@ -190,4 +178,15 @@ impl FittedMultiTaskGp {
         }
         Ok(Prediction { mean, std: Some(std), clipped_variances })
     }
+}
+
+fn check_labels(labels: &[usize], n: usize) -> Result<()> {
+    if labels.len() == n {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        argument: "labels".to_string(),
+        found: format!("{} labels", labels.len()),
+        expected: format!("{n}, one for each row"),
+    })
 }

@@ -28,6 +28,8 @@ pub struct JointObjective<'a, F> {
     model: &'a Model,
     natural: Vec<f64>,
     report: F,
+    /// Whether a kernel parameter is learned.
+    with_kernel: bool,
     /// What an iterative solver found last.
     state: Option<CgState>,
 }
@@ -36,7 +38,9 @@ impl<'a, F: FnMut(f64) -> Result<()>> JointObjective<'a, F> {
     /// The objective around natural values, whose held entries stay. `report` is called with the log
     /// posterior density at each evaluation and may end the work with an error.
     pub fn new(model: &'a Model, natural: Vec<f64>, report: F) -> Self {
-        JointObjective { model, natural, report, state: None }
+        let kernel = &model.layout().slots()[model.kernel_range()];
+        let with_kernel = kernel.iter().any(Option::is_some);
+        JointObjective { model, natural, report, with_kernel, state: None }
     }
 }
 
@@ -47,7 +51,7 @@ impl<F: FnMut(f64) -> Result<()>> Objective for JointObjective<'_, F> {
         let factor = self.model.factored_from(&self.natural, self.state.as_ref(), true)?;
         self.state = factor.state();
         let (mut value, mut gradient) =
-            self.model.value_and_gradient(factor.as_ref(), &self.natural)?;
+            self.model.value_and_gradient(factor.as_ref(), &self.natural, self.with_kernel)?;
         value += layout.log_prior(&self.natural, &mut gradient);
         (self.report)(value)?;
         let count = -(self.model.n_observations() as f64);

@@ -263,9 +263,9 @@ impl Model {
         &self,
         factor: &dyn Factor,
         natural: &[f64],
+        with_kernel: bool,
     ) -> Result<(f64, Vec<f64>)> {
-        let learned = !self.kernel_range().is_empty();
-        let adjoints = factor.adjoints(learned)?;
+        let adjoints = factor.adjoints(with_kernel)?;
         let mut gradient = vec![0.0; natural.len()];
         self.add_task_gradient(&adjoints.task, &adjoints.noise, natural, &mut gradient);
         if let Some(kernel) = &adjoints.kernel {
@@ -296,7 +296,8 @@ impl Model {
     /// # Errors
     /// As [`Model::factored`].
     pub fn log_likelihood(&self, natural: &[f64]) -> Result<(f64, Vec<f64>)> {
-        self.value_and_gradient(self.factored(natural)?.as_ref(), natural)
+        let with_kernel = !self.kernel_range().is_empty();
+        self.value_and_gradient(self.factored(natural)?.as_ref(), natural, with_kernel)
     }
 
     /// Log marginal likelihood alone.

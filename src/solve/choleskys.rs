@@ -9,8 +9,8 @@ use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
 
 use super::conditional::{DirectionVariances, assembled};
 use super::{
-    Adjoints, Congruence, Estimate, Factor, KroneckerFactor, LN_TAU, LeaveOut, Residuals,
-    RowCovariances, SolveReport, Spectrum, TaskMeans,
+    Adjoints, Congruence, Estimate, Factor, KroneckerFactor, LeaveOut, Residuals, RowCovariances,
+    SolveReport, Spectrum, TaskMeans, log_gaussian,
 };
 use crate::error::Result;
 use crate::linalg;
@@ -120,8 +120,7 @@ impl Factor for CholeskysFactor {
     }
 
     fn log_likelihood(&self) -> f64 {
-        let count = self.solution.len() as f64;
-        -0.5 * (self.quadratic + self.log_det().value + count * LN_TAU)
+        log_gaussian(self.quadratic, self.log_det().value, self.solution.len())
     }
 
     fn dual(&self) -> Array2<f64> {

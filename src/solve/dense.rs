@@ -9,7 +9,8 @@ use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
 use super::leave_out::{self, DensePrecision};
 use super::observed::{RowBlocks, joint_of, variances_of};
 use super::{
-    Adjoints, Estimate, Factor, LN_TAU, LeaveOut, Residuals, RowCovariances, SolveReport, TaskMeans,
+    Adjoints, Estimate, Factor, LeaveOut, Residuals, RowCovariances, SolveReport, TaskMeans,
+    log_gaussian,
 };
 use crate::error::{Error, Result};
 use crate::linalg;
@@ -117,8 +118,7 @@ impl Factor for DenseFactor {
     }
 
     fn log_likelihood(&self) -> f64 {
-        let count = self.solution.len() as f64;
-        -0.5 * (self.quadratic + self.log_det().value + count * LN_TAU)
+        log_gaussian(self.quadratic, self.log_det().value, self.solution.len())
     }
 
     fn dual(&self) -> Array2<f64> {

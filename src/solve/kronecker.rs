@@ -18,8 +18,8 @@ use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
 
 use super::conditional::assembled;
 use super::{
-    Adjoints, Congruence, Estimate, Factor, LN_TAU, LeaveOut, Residuals, RowCovariances,
-    SolveReport, Spectrum, TaskMeans, leave_out,
+    Adjoints, Congruence, Estimate, Factor, LeaveOut, Residuals, RowCovariances, SolveReport,
+    Spectrum, TaskMeans, leave_out, log_gaussian,
 };
 use crate::error::Result;
 use crate::linalg;
@@ -338,8 +338,7 @@ impl Factor for KroneckerFactor {
     }
 
     fn log_likelihood(&self) -> f64 {
-        let count = (self.solution.nrows() * self.solution.ncols()) as f64;
-        -0.5 * (self.quadratic + self.log_det().value + count * LN_TAU)
+        log_gaussian(self.quadratic, self.log_det().value, self.solution.len())
     }
 
     fn dual(&self) -> Array2<f64> {

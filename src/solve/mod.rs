@@ -123,6 +123,11 @@ impl SolveReport {
     }
 }
 
+/// Logarithm of a Gaussian density from its quadratic form, the log-determinant and the number of values.
+fn log_gaussian(quadratic: f64, log_det: f64, count: usize) -> f64 {
+    -0.5 * (quadratic + log_det + count as f64 * LN_TAU)
+}
+
 /// Adjoints of a log-likelihood with respect to the matrices of its covariance.
 #[derive(Debug, Clone)]
 pub struct Adjoints<'a> {

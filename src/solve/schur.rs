@@ -21,8 +21,8 @@ use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis, s};
 use super::conditional::DirectionVariances;
 use super::leave_out::{self, SchurPrecision};
 use super::{
-    Adjoints, Congruence, Estimate, Factor, KroneckerFactor, LN_TAU, LeaveOut, Residuals,
-    RowCovariances, SolveReport, Spectrum, TaskMeans,
+    Adjoints, Congruence, Estimate, Factor, KroneckerFactor, LeaveOut, Residuals, RowCovariances,
+    SolveReport, Spectrum, TaskMeans, log_gaussian,
 };
 use crate::error::Result;
 use crate::linalg;
@@ -272,8 +272,7 @@ impl Factor for SchurFactor {
     }
 
     fn log_likelihood(&self) -> f64 {
-        let count = self.pattern.n_observed() as f64;
-        -0.5 * (self.filled.quadratic() + self.log_det().value + count * LN_TAU)
+        log_gaussian(self.filled.quadratic(), self.log_det().value, self.pattern.n_observed())
     }
 
     fn dual(&self) -> Array2<f64> {

@@ -24,8 +24,8 @@ use super::leave_out::not_exact;
 use super::observed::{RowBlocks, joint_of, variances_of};
 use super::select::DENSE_UP_TO;
 use super::{
-    Adjoints, DenseFactor, Estimate, Factor, LN_TAU, LeaveOut, Residuals, RowCovariances,
-    SolveReport, TaskMeans,
+    Adjoints, DenseFactor, Estimate, Factor, LeaveOut, Residuals, RowCovariances, SolveReport,
+    TaskMeans, log_gaussian,
 };
 use crate::error::{Error, Result};
 use crate::linalg;
@@ -332,8 +332,7 @@ impl Factor for IterativeFactor {
     }
 
     fn log_likelihood(&self) -> f64 {
-        let count = self.solution.len() as f64;
-        -0.5 * (self.quadratic + self.log_det().value + count * LN_TAU)
+        log_gaussian(self.quadratic, self.log_det().value, self.solution.len())
     }
 
     fn dual(&self) -> Array2<f64> {
