@@ -1,0 +1,245 @@
+"""The compiled core. Private: what users type is in the modules beside it.
+
+Arrays are float64 in any memory order and are read in place; everything is checked again by the core,
+whose errors arrive as the classes of ``coregion.exceptions``. Every call frees the interpreter while it
+computes. Descriptions of kernels and task covariances are nested dictionaries, see ``Description``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+class Description(TypedDict, total=False):
+    """A kernel or a task covariance: its registered name, its values, the names of those held, its parts."""
+
+    name: str
+    values: dict[str, Any]
+    fixed: list[str]
+    children: list[Description]
+
+Observer = Callable[[dict[str, Any]], object]
+"""Is told of progress; work is cancelled where it returns ``False``, and ends with what it raises."""
+
+__version__: str
+backend: str
+"""The linear algebra backend, such as ``faer``."""
+
+@final
+class Dataset:
+    """Data in either layout. Immutable."""
+
+    @staticmethod
+    def table(
+        x: Floats,
+        y: Floats,
+        *,
+        noise_variances: Floats | None = None,
+        task_names: Sequence[str] | None = None,
+        feature_names: Sequence[str] | None = None,
+    ) -> Dataset:
+        """x (n, d), y (n, T) with NaN where nothing was observed, noise_variances (n, T)."""
+
+    @staticmethod
+    def long(
+        x: Floats,
+        y: Floats,
+        labels: Sequence[str],
+        *,
+        noise_variances: Floats | None = None,
+        task_names: Sequence[str] | None = None,
+        feature_names: Sequence[str] | None = None,
+    ) -> Dataset:
+        """x (N, d), y (N,), labels (N,), noise_variances (N,); tasks in order of appearance or as named."""
+
+    @property
+    def x(self) -> Floats: ...
+    @property
+    def y(self) -> Floats: ...
+    @property
+    def noise_variances(self) -> Floats | None: ...
+    @property
+    def layout(self) -> str:
+        """``complete``, ``masked`` or ``long``."""
+    @property
+    def n_rows(self) -> int: ...
+    @property
+    def n_tasks(self) -> int: ...
+    @property
+    def n_observed(self) -> int: ...
+    @property
+    def task_names(self) -> list[str]: ...
+    @property
+    def feature_names(self) -> list[str]: ...
+    @property
+    def entries(self) -> Counts:
+        """Row and task of each observation (N, 2), in the order given."""
+
+@final
+class GaussianProcess:
+    """A fitted multi-task Gaussian process."""
+
+    @staticmethod
+    def fit(
+        data: Dataset,
+        *,
+        kernel: Description,
+        task: Description | None,
+        noise: str | Floats,
+        mean: str | Floats,
+        normalize_x: bool,
+        normalize_y: bool,
+        optimizer: str,
+        solver: str,
+        fixed: Sequence[str],
+        ties: Sequence[tuple[str, str]],
+        n_restarts: int,
+        max_iterations: int | None,
+        tolerance: float | None,
+        seed: int,
+        memory_budget: int | None,
+        solver_memory: int | None,
+        cg: Mapping[str, float] | None,
+        observer: Observer | None,
+    ) -> GaussianProcess:
+        """noise: shared, per-task, full, none, variances (T,) or a covariance (T, T). mean: zero,
+        constant or constants (T,). The observer gets restart, evaluations, eigendecompositions and
+        log_posterior."""
+
+    def predict(self, x: Floats, *, std: bool, include_noise: bool) -> tuple[Floats, Floats | None]:
+        """Mean (m, T) and standard deviation (m, T)."""
+    def predict_given(self, x: Floats, given: Floats, *, std: bool, include_noise: bool) -> tuple[Floats, Floats | None]:
+        """The same where some tasks were measured: given (m, T), NaN where wanted."""
+    def predict_covariance(self, x: Floats, *, include_noise: bool) -> Floats:
+        """(m, T, m, T)."""
+    def predict_task_covariances(self, x: Floats) -> Floats:
+        """(m, T, T), latent."""
+    def sample(self, x: Floats, n_samples: int, *, include_noise: bool, seed: int) -> Floats:
+        """(m, T, n_samples)."""
+    def impute(self, *, std: bool, include_noise: bool) -> tuple[Floats, Floats | None]:
+        """The training table (n, T), gaps filled."""
+    def condition(self, x: Floats, y: Floats, *, noise_variances: Floats | None = None) -> GaussianProcess: ...
+    def leave_one_out(self, by: str, groups: Counts | None = None) -> tuple[Floats, Floats, Floats]:
+        """Mean, standard deviation (n, T) and log densities. by: row, entry or task; with groups (n,):
+        row (whole rows) or entry (one task at a time)."""
+    def k_fold(self, groups: Counts) -> tuple[Floats, Floats]:
+        """Mean and standard deviation (n, T), each group predicted from the rest, factored anew."""
+    def log_marginal_likelihood(self, parameters: Mapping[str, Floats]) -> tuple[float, dict[str, Floats]]:
+        """Value and gradient by path, with some parameters set to other values."""
+    @property
+    def log_likelihood(self) -> float: ...
+    @property
+    def parameters(self) -> dict[str, Floats]: ...
+    @property
+    def kernel(self) -> Description: ...
+    @property
+    def task(self) -> Description: ...
+    @property
+    def task_covariance(self) -> Floats: ...
+    @property
+    def task_correlation(self) -> Floats: ...
+    @property
+    def task_correlation_std_error(self) -> Floats | None: ...
+    @property
+    def noise_covariance(self) -> Floats: ...
+    @property
+    def report(self) -> dict[str, Any]:
+        """See ``coregion.FitReport``; warnings are (kind, message) pairs."""
+    @property
+    def settings(self) -> dict[str, Any]:
+        """noise, mean, normalize_x, normalize_y, solver: how the model was set up."""
+    @property
+    def data(self) -> Dataset: ...
+    def save(self, path: str) -> None: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(data: bytes) -> GaussianProcess: ...
+    def __str__(self) -> str: ...
+
+@final
+class KernelRidge:
+    """A fitted multi-task kernel ridge regression."""
+
+    @staticmethod
+    def fit(
+        data: Dataset,
+        *,
+        kernel: Description,
+        tasks: Sequence[Description] | None,
+        alphas: Sequence[float],
+        task_penalties: Sequence[float] | None,
+        task_weights: Sequence[float] | None,
+        sample_weight: Floats | None,
+        fit_intercept: bool,
+        criterion: str,
+        groups: Counts | None,
+        refine: bool,
+        penalty_for_each_task: bool,
+        memory_budget: int | None,
+        observer: Observer | None,
+    ) -> KernelRidge:
+        """criterion: row, entry, task, gcv, or row, entry with groups (n,); log-density:row and so on
+        for densities. One alpha and one task covariance are taken as they are. The observer gets
+        done and total."""
+
+    def predict(self, x: Floats) -> Floats: ...
+    def leave_one_out(self, by: str, groups: Counts | None = None) -> tuple[Floats, Floats, Floats]: ...
+    def posterior(self) -> GaussianProcess: ...
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def penalties(self) -> Floats: ...
+    @property
+    def alphas(self) -> Floats: ...
+    @property
+    def dual_coef(self) -> Floats: ...
+    @property
+    def intercept(self) -> Floats | None: ...
+    @property
+    def cv_errors(self) -> Floats: ...
+    @property
+    def criterion_value(self) -> float | None: ...
+    @property
+    def criterion(self) -> str: ...
+    @property
+    def task_index(self) -> int: ...
+    @property
+    def kernel(self) -> Description: ...
+    @property
+    def task(self) -> Description: ...
+    @property
+    def task_covariance(self) -> Floats: ...
+    @property
+    def rkhs_norm_squared(self) -> float: ...
+    @property
+    def warnings(self) -> list[tuple[str, str]]: ...
+    @property
+    def data(self) -> Dataset: ...
+    def save(self, path: str) -> None: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(data: bytes) -> KernelRidge: ...
+    def __str__(self) -> str: ...
+
+def load(path: str, memory_budget: int | None = None) -> GaussianProcess | KernelRidge: ...
+def describe(description: Description) -> str:
+    """A description in words, numbers shortened."""
+def rmse(truth: Floats, mean: Floats) -> tuple[Floats, float]:
+    """Metrics of each task (T,) and their mean; truth (n, T) with NaN where nothing was observed."""
+
+def mae(truth: Floats, mean: Floats) -> tuple[Floats, float]: ...
+def smse(truth: Floats, mean: Floats, train_mean: Floats | None) -> tuple[Floats, float]:
+    """Normalised by the error of the training means (T,); by the mean of truth where ``None``."""
+
+def nlpd(truth: Floats, mean: Floats, std: Floats) -> tuple[Floats, float]: ...
+def msll(
+    truth: Floats, mean: Floats, std: Floats, train_mean: Floats, train_std: Floats
+) -> tuple[Floats, float]: ...
+def coverage(truth: Floats, mean: Floats, std: Floats, level: float) -> tuple[Floats, float]: ...
+def crps(truth: Floats, mean: Floats, std: Floats) -> tuple[Floats, float]: ...
+def normal_quantile(p: float) -> float:
+    """The quantile of the standard normal distribution."""
