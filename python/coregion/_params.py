@@ -23,7 +23,8 @@ class Parameterized:
     def _defaults(cls) -> dict[str, Any]:
         """Names and default values of the constructor's arguments."""
         signature = inspect.signature(cls.__init__)
-        arguments = [p for p in signature.parameters.values() if p.name != "self"]
+        many = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        arguments = [p for p in signature.parameters.values() if p.name != "self" and p.kind not in many]
         return {p.name: p.default for p in arguments}
 
     def _parts(self) -> dict[str, Parameterized]:
