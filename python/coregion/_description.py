@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ._params import Parameterized, same, show
-from .exceptions import InvalidValueError
+from .exceptions import InvalidValueError, ShapeError
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
     from ._core import Description as Tree
 
 
@@ -55,6 +57,42 @@ class Kernel(Described):
         if isinstance(columns, (int, np.integer, str)):
             columns = [columns]
         return Columns(self, list(columns))
+
+    def __call__(self, X: ArrayLike, Z: ArrayLike | None = None) -> NDArray[np.float64]:
+        """The Gram matrix k(X, Z), or k(X, X), of a kernel whose values are all given.
+
+        Parameters
+        ----------
+        X : array_like (n, d)
+        Z : array_like (m, d), optional
+
+        Returns
+        -------
+        numpy.ndarray (n, m), or (n, n)
+
+        Raises
+        ------
+        MissingValueError
+            Where a value is not given.
+
+        Examples
+        --------
+        >>> from coregion.kernels import RBF
+        >>> RBF(lengthscale=1.0)([[0.0], [1.0]], [[0.0]]).round(4).tolist()
+        [[1.0], [0.6065]]
+        """
+        from . import _arrays, _core
+
+        x = _arrays.inputs(X, "X")
+        if Z is None:
+            return _core.gram_matrix(tree(self), x)
+        z = _arrays.inputs(Z, "Z")
+        if z.shape[1] != x.shape[1]:
+            found, expected = f"{z.shape[1]} columns", f"{x.shape[1]}, as many as X has"
+            raise ShapeError(
+                f"Z: found {found}, expected {expected}", argument="Z", found=found, expected=expected
+            )
+        return _core.gram_matrix(tree(self), x, z)
 
     def __add__(self, other: Kernel) -> Kernel:
         if not isinstance(other, Kernel):
