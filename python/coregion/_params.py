@@ -23,9 +23,9 @@ class Parameterized:
     def _defaults(cls) -> dict[str, Any]:
         """Names and default values of the constructor's arguments."""
         signature = inspect.signature(cls.__init__)
-        several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        arguments = [p for p in signature.parameters.values() if p.name != "self"]
-        return {p.name: p.default for p in arguments if p.kind not in several}
+        many = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        arguments = [p for p in signature.parameters.values() if p.name != "self" and p.kind not in many]
+        return {p.name: p.default for p in arguments}
 
     def _parts(self) -> dict[str, Parameterized]:
         """What has parameters of its own, by the name under which they are reached."""

@@ -1,7 +1,7 @@
 """How good predictions of several tasks are: point errors, densities, intervals.
 
 Arrays are tables (m, T), or vectors (m,) of one task. NaN in ``y_true`` means not observed: the entry is
-left out. ``std`` is the standard deviation of the observation, ``predict(..., include_noise=True)``. Every
+left out, whatever was predicted there. ``std`` is the standard deviation of the observation, ``predict(..., include_noise=True)``. Every
 function gives the mean over the tasks, or the value of each with ``multioutput="raw_values"``.
 """
 
@@ -271,7 +271,8 @@ def _tables(**arguments: Any) -> list[Floats]:
             raise wrong_shape(name, f"shape {out[-1].shape}", f"{out[0].shape}, as {first} has")
         if not out[-1].size:
             raise wrong_shape(name, f"shape {out[-1].shape}", "at least one row and one task")
-    return out
+    truth, *others = out
+    return [truth, *(np.where(np.isnan(truth), 1.0, other) for other in others)]  # not looked at there
 
 
 def _training(

@@ -65,6 +65,16 @@ def test_values(name):
     assert metric(multioutput=[1.0, 3.0]) == pytest.approx((expected[0] + 3 * expected[1]) / 4)
 
 
+def test_what_was_predicted_for_gaps_is_not_looked_at():
+    mean, std = MEAN.copy(), STD.copy()
+    mean[3, 1] = std[3, 1] = np.nan
+    assert metrics.rmse(TRUTH, mean) == metrics.rmse(TRUTH, MEAN)
+    assert metrics.crps(TRUTH, mean, std) == metrics.crps(TRUTH, MEAN, STD)
+    mean[2, 0] = np.nan
+    with pytest.raises(cg.NotFiniteError):
+        metrics.rmse(TRUTH, mean)
+
+
 def test_vectors_are_one_task():
     assert metrics.rmse(TRUTH[:, 0], MEAN[:, 0]) == metrics.rmse(TRUTH[:, :1], MEAN[:, :1])
     assert metrics.nlpd(TRUTH[:, 0].tolist(), MEAN[:, 0], STD[:, 0]) == pytest.approx(NLPD[:, 0].mean())
