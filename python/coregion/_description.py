@@ -226,7 +226,7 @@ def _place(column: int | str, names: list[str]) -> int:
 
 
 def _terms(kernel: Kernel, kind: type[_Composite]) -> list[Kernel]:
-    return list(kernel.kernels) if type(kernel) is kind else [kernel]  # type: ignore[attr-defined]
+    return list(kernel.kernels) if type(kernel) is kind else [kernel]
 
 
 def _inside(kernel: Kernel, outside: Kernel) -> str:
@@ -274,7 +274,7 @@ def described(node: Tree, known: dict[str, type[Any]]) -> Any:
     name, values = node["name"], dict(node.get("values", {}))
     children = [described(child, known) for child in node.get("children", [])]
     if name in ("Sum", "Product"):
-        return _STRUCTURE[name](children)  # type: ignore[call-arg, arg-type]
+        return _STRUCTURE[name](children)  # type: ignore[call-arg]
     if name in _STRUCTURE:
         return _STRUCTURE[name](*children, **values)
     arrays = {k: np.asarray(v, dtype=float) if isinstance(v, list) else v for k, v in values.items()}
