@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -157,6 +159,8 @@ def test_noise_variances_add_to_the_noise(xy, given):
     )
     with pytest.raises(ValueError, match="noise_variance: found shape"):
         given.fit(x, y, noise_variance=np.ones(3))
+    with pytest.raises(cg.IncompatibleError, match="give noise_variance, or let noise be learned"):
+        given.fit(x, y)
 
 
 def test_a_vector_is_answered_in_vectors(xy):
@@ -352,6 +356,28 @@ def test_restarts_are_seeded_and_counted(xy):
     assert len(fits[0].restarts) == 3
     assert fits[0].restarts == fits[1].restarts
     assert fits[0].trace == fits[1].trace
+
+
+INTERRUPTED = """
+import _thread, threading, time
+import numpy as np
+import coregion as cg
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(800, 3)), rng.normal(size=(800, 8))
+threading.Timer(0.2, _thread.interrupt_main).start()
+
+try:
+    cg.MultiTaskGP(max_iter=10_000, tol=1e-12).fit(x, y)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_ends_a_fit():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.strip() == "interrupted", done.stderr
 
 
 def test_fixed_and_tied_parameters(xy):
