@@ -233,6 +233,7 @@ class MultiTaskGP(Posterior):
             raise incompatible("no noise and no noise_variance", advice)
         with Watch(self.progress, self.verbose, "fit") as watch:
             model = _core.GaussianProcess.fit(data, **settings, observer=watch.observer)
+            watch.finished()
         self._keep(model, training)
         if verbosity(self.verbose) >= 1:
             print(self.report_)

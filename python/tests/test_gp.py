@@ -399,7 +399,7 @@ def test_every_evaluation_is_told_and_can_end_the_fit(xy):
     gp = cg.MultiTaskGP(progress=seen.append).fit(*xy)
     assert len(seen) == gp.report_.evaluations
     assert set(seen[0]) == {"restart", "evaluations", "eigendecompositions", "log_posterior"}
-    with pytest.raises(cg.CancelledError):
+    with pytest.raises(cg.CancelledError, match="cancelled"):
         cg.MultiTaskGP(progress=lambda state: state["evaluations"] < 2).fit(*xy)
     with pytest.raises(ZeroDivisionError):
         cg.MultiTaskGP(progress=lambda state: 1 / 0).fit(*xy)
