@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import html
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _frames
@@ -166,6 +165,8 @@ class SklearnProtocol(Parameterized):
     def _repr_html_(self) -> str:
         if self.__sklearn_is_fitted__() and hasattr(self, "summary"):
             return str(self.summary()._repr_html_())
+        import html
+
         return f"<pre>{html.escape(repr(self))}</pre>"
 
 
