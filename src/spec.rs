@@ -4,12 +4,14 @@
 //! (`values`), which of them are held (`fixed`) and what it is composed of (`children`). Everything
 //! that acts is made from it by the registries.
 
+mod argument;
 mod reading;
 mod values;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+pub use argument::{Argument, ArgumentKind};
 pub use values::Values;
 
 use crate::error::{Error, Result};

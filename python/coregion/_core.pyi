@@ -112,7 +112,9 @@ class GaussianProcess:
 
     def predict(self, x: Floats, *, std: bool, include_noise: bool) -> tuple[Floats, Floats | None]:
         """Mean (m, T) and standard deviation (m, T)."""
-    def predict_given(self, x: Floats, given: Floats, *, std: bool, include_noise: bool) -> tuple[Floats, Floats | None]:
+    def predict_given(
+        self, x: Floats, given: Floats, *, std: bool, include_noise: bool
+    ) -> tuple[Floats, Floats | None]:
         """The same where some tasks were measured: given (m, T), NaN where wanted."""
     def predict_covariance(self, x: Floats, *, include_noise: bool) -> Floats:
         """(m, T, m, T)."""
@@ -122,7 +124,9 @@ class GaussianProcess:
         """(m, T, n_samples)."""
     def impute(self, *, std: bool, include_noise: bool) -> tuple[Floats, Floats | None]:
         """The training table (n, T), gaps filled."""
-    def condition(self, x: Floats, y: Floats, *, noise_variances: Floats | None = None) -> GaussianProcess: ...
+    def condition(
+        self, x: Floats, y: Floats, *, noise_variances: Floats | None = None
+    ) -> GaussianProcess: ...
     def leave_one_out(self, by: str, groups: Counts | None = None) -> tuple[Floats, Floats, Floats]:
         """Mean, standard deviation (n, T) and log densities. by: row, entry or task; with groups (n,):
         row (whole rows) or entry (one task at a time)."""
@@ -228,6 +232,7 @@ class KernelRidge:
 def load(path: str, memory_budget: int | None = None) -> GaussianProcess | KernelRidge: ...
 def describe(description: Description) -> str:
     """A description in words, numbers shortened."""
+
 def rmse(truth: Floats, mean: Floats) -> tuple[Floats, float]:
     """Metrics of each task (T,) and their mean; truth (n, T) with NaN where nothing was observed."""
 

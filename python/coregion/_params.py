@@ -95,7 +95,9 @@ def same(a: Any, b: Any) -> bool:
             left, right = np.asarray(a), np.asarray(b)
         except ValueError:
             return False
-        return left.shape == right.shape and bool(np.all((left == right) | ((left != left) & (right != right))))
+        return left.shape == right.shape and bool(
+            np.all((left == right) | ((left != left) & (right != right)))
+        )
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b))
     try:

@@ -12,6 +12,7 @@ mod kernel_ridge;
 mod learning;
 mod multi_task_gp;
 mod report;
+mod setup;
 mod single_task;
 mod structure;
 
@@ -24,5 +25,6 @@ pub use kernel_ridge::MultiTaskKernelRidge;
 pub use multi_task_gp::{MultiTaskGp, Optimizer};
 
 pub use report::{FitReport, RestartSummary, Warning};
+pub use setup::Setup;
 pub use single_task::SingleTaskGps;
 pub(crate) use structure::Structure;

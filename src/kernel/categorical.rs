@@ -5,10 +5,15 @@ use super::registry::KernelEntry;
 use super::{BoundKernel, Inputs, Kernel, one_column};
 use crate::error::{Error, Result};
 use crate::param::{ParamSpec, Transform};
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
 pub(super) const ENTRY: KernelEntry = KernelEntry {
     name: "Categorical",
+    about: "The categorical kernel on one column: `k = 1` between equal levels and a learned correlation `rho` between 0 and 1 otherwise (compound symmetry; Pinheiro & Bates 2000, sec. 5.3).",
+    arguments: &[
+        Argument::new("levels", ArgumentKind::Given("L"), "levels allowed, any where not given"),
+        Argument::new("rho", ArgumentKind::Numbers(""), "correlation between different levels"),
+    ],
     bind,
     examples: || vec![Categorical::any().on([0]), Categorical::correlated(0.3).on([1])],
 };

@@ -3,10 +3,12 @@
 use super::registry::{self, KernelEntry};
 use super::{BoundKernel, Inputs, Kernel, Rbf};
 use crate::error::{Error, Result};
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
 pub(super) const ENTRY: KernelEntry = KernelEntry {
     name: "Columns",
+    about: "A kernel on some columns only.",
+    arguments: &[Argument::new("columns", ArgumentKind::Given("c"), "numbers of the columns")],
     bind,
     examples: || vec![Rbf::ard().on([1]), Rbf::isotropic(0.7).on([1, 0])],
 };

@@ -6,8 +6,13 @@ use super::{BoundKernel, Inputs, Kernel};
 use crate::error::Result;
 use crate::spec::Spec;
 
-pub(super) const ENTRY: KernelEntry =
-    KernelEntry { name: "Constant", bind, examples: || vec![Constant::unit()] };
+pub(super) const ENTRY: KernelEntry = KernelEntry {
+    name: "Constant",
+    about: "The constant kernel `k = 1`: one random offset shared by all rows. Scale it inside a sum.",
+    arguments: &[],
+    bind,
+    examples: || vec![Constant::unit()],
+};
 
 /// The constant kernel `k = 1`: one random offset shared by all rows. Scale it inside a sum.
 ///

@@ -7,10 +7,19 @@ use super::registry::KernelEntry;
 use super::{BoundKernel, Inputs, Kernel, one_column};
 use crate::error::Result;
 use crate::param::{ParamSpec, Transform};
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
-pub(super) const ENTRY: KernelEntry =
-    KernelEntry { name: "Cosine", bind, examples: || vec![Cosine::new(2.3).on([0])] };
+pub(super) const ENTRY: KernelEntry = KernelEntry {
+    name: "Cosine",
+    about: "The cosine kernel `k = cos(2 pi (x - z) / period)` on one column: a pure oscillation, of rank 2.",
+    arguments: &[Argument::new(
+        "period",
+        ArgumentKind::Numbers(""),
+        "period, in the unit of the column",
+    )],
+    bind,
+    examples: || vec![Cosine::new(2.3).on([0])],
+};
 
 /// The cosine kernel `k = cos(2 pi (x - z) / period)` on one column: a pure oscillation, of rank 2.
 ///

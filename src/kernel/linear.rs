@@ -5,10 +5,19 @@ use super::registry::KernelEntry;
 use super::{BoundKernel, Inputs, Kernel};
 use crate::error::Result;
 use crate::param::{ParamSpec, Transform};
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
-pub(super) const ENTRY: KernelEntry =
-    KernelEntry { name: "Linear", bind, examples: || vec![Linear::new(0.4), Linear::learned()] };
+pub(super) const ENTRY: KernelEntry = KernelEntry {
+    name: "Linear",
+    about: "The linear kernel `k = x.z + bias`: Bayesian linear regression (Rasmussen & Williams 2006, eq. 2.12). Columns act in the user's units and are not centred.",
+    arguments: &[Argument::new(
+        "bias",
+        ArgumentKind::Numbers(""),
+        "at least 0, in squared units of the columns",
+    )],
+    bind,
+    examples: || vec![Linear::new(0.4), Linear::learned()],
+};
 
 /// The linear kernel `k = x.z + bias`: Bayesian linear regression (Rasmussen & Williams 2006,
 /// eq. 2.12). Columns act in the user's units and are not centred.

@@ -7,10 +7,19 @@ use super::registry::KernelEntry;
 use super::{BoundKernel, Inputs, Kernel};
 use crate::error::Result;
 use crate::param::{ParamSpec, Prior, Transform};
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
 pub(super) const ENTRY: KernelEntry = KernelEntry {
     name: "Periodic",
+    about: "The periodic kernel `k = exp(-2 sin^2(pi |x - z| / period) / lengthscale^2)` (MacKay 1998), with the Euclidean distance over its columns; on one column, `.on([j])`, it is always positive semidefinite.",
+    arguments: &[
+        Argument::new(
+            "lengthscale",
+            ArgumentKind::Numbers(""),
+            "roughness within a period, without a unit",
+        ),
+        Argument::new("period", ArgumentKind::Numbers(""), "period, in the unit of the column"),
+    ],
     bind,
     examples: || vec![Periodic::new(0.9, 1.7).on([0]), Periodic::learned().on([1])],
 };

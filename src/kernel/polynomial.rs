@@ -5,10 +5,22 @@ use super::pairwise::{self, Pair, dot};
 use super::registry::KernelEntry;
 use super::{BoundKernel, Inputs, Kernel};
 use crate::error::Result;
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
-pub(super) const ENTRY: KernelEntry =
-    KernelEntry { name: "Polynomial", bind, examples: || vec![Polynomial::new(3, 1.2)] };
+pub(super) const ENTRY: KernelEntry = KernelEntry {
+    name: "Polynomial",
+    about: "The polynomial kernel `k = (x.z + bias)^degree` (Rasmussen & Williams 2006, sec. 4.2.2). Columns act in the user's units and are not centred.",
+    arguments: &[
+        Argument::new("degree", ArgumentKind::Count(2), "degree, at least 1, not learned"),
+        Argument::new(
+            "bias",
+            ArgumentKind::Numbers(""),
+            "at least 0, in squared units of the columns",
+        ),
+    ],
+    bind,
+    examples: || vec![Polynomial::new(3, 1.2)],
+};
 
 /// The polynomial kernel `k = (x.z + bias)^degree` (Rasmussen & Williams 2006, sec. 4.2.2). Columns
 /// act in the user's units and are not centred; the degree, at least 1, is not learned.

@@ -11,6 +11,8 @@ use crate::spec::Spec;
 
 pub(super) const ENTRY: KernelEntry = KernelEntry {
     name: "Product",
+    about: "The product of kernels.",
+    arguments: &[],
     bind,
     examples: || {
         let parts = Rbf::new([0.8, 1.3]) * super::Linear::new(0.3);

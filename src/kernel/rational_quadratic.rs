@@ -1,14 +1,24 @@
 //! The rational quadratic kernel.
 
 use super::registry::KernelEntry;
-use super::stationary::{self, Radial};
+use super::stationary::{self, ARD, LENGTHSCALE, Radial};
 use super::{BoundKernel, Inputs, Kernel};
 use crate::error::Result;
 use crate::param::{ParamSpec, Prior, Transform};
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
 pub(super) const ENTRY: KernelEntry = KernelEntry {
     name: "RationalQuadratic",
+    about: "The rational quadratic kernel `k = (1 + r^2 / (2 alpha))^-alpha`, a mixture of squared exponentials over many lengthscales (Rasmussen & Williams 2006, eq. 4.19), with `r^2 = sum_c ((x_c - z_c) / lengthscale_c)^2`.",
+    arguments: &[
+        LENGTHSCALE,
+        Argument::new(
+            "alpha",
+            ArgumentKind::Numbers(""),
+            "exponent, positive: small for many lengthscales",
+        ),
+        ARD,
+    ],
     bind,
     examples: || vec![RationalQuadratic::ard(), RationalQuadratic::new(0.7, 1.9)],
 };

@@ -6,7 +6,7 @@ use super::{
     spectral_mixture, sum,
 };
 use crate::error::{Error, Result};
-use crate::spec::Spec;
+use crate::spec::{Argument, Spec};
 
 /// One registered kernel.
 ///
@@ -24,6 +24,10 @@ use crate::spec::Spec;
 pub struct KernelEntry {
     /// Name in specifications, prints and model files.
     pub name: &'static str,
+    /// What it is, with its formula and source: a sentence or a few.
+    pub about: &'static str,
+    /// Its values.
+    pub arguments: &'static [Argument],
     /// Binds a specification of that name to columns.
     pub bind: fn(&Spec, &Inputs) -> Result<Box<dyn BoundKernel>>,
     /// Instances the conformance tests run on: valid on two columns, or on `.on([0])`.

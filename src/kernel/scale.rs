@@ -6,10 +6,15 @@ use super::registry::{self, KernelEntry};
 use super::{Amplitude, BoundKernel, Inputs, Kernel, Rbf};
 use crate::error::Result;
 use crate::param::{ParamSpec, Prior, Transform};
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
-pub(super) const ENTRY: KernelEntry =
-    KernelEntry { name: "Scale", bind, examples: || vec![2.5 * Rbf::new([0.8, 1.3])] };
+pub(super) const ENTRY: KernelEntry = KernelEntry {
+    name: "Scale",
+    about: "A kernel times a positive number, held where it is the first of a term.",
+    arguments: &[Argument::new("scale", ArgumentKind::Numbers(""), "the number, a variance")],
+    bind,
+    examples: || vec![2.5 * Rbf::new([0.8, 1.3])],
+};
 
 /// The kernel times a number; numbers in a row are multiplied.
 pub(super) fn scaled(scale: f64, kernel: Kernel) -> Kernel {

@@ -7,10 +7,29 @@ use super::registry::KernelEntry;
 use super::{Amplitude, BoundKernel, Inputs, Kernel};
 use crate::error::Result;
 use crate::param::{ParamSpec, Transform};
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
 pub(super) const ENTRY: KernelEntry = KernelEntry {
     name: "SpectralMixture",
+    about: "The spectral mixture kernel `k = sum_q w_q prod_c exp(-2 pi^2 (x_c - z_c)^2 s_qc^2) cos(2 pi (x_c - z_c) m_qc)` with weights w, frequencies m and bandwidths s (Wilson & Adams 2013, eq. 12). Its likelihood has many optima: give what is known.",
+    arguments: &[
+        Argument::new("weights", ArgumentKind::Numbers("Q"), "weights"),
+        Argument::new(
+            "frequencies",
+            ArgumentKind::Numbers("Q, d"),
+            "frequencies, in the inverse unit of their column",
+        ),
+        Argument::new(
+            "bandwidths",
+            ArgumentKind::Numbers("Q, d"),
+            "bandwidths, in the inverse unit of their column",
+        ),
+        Argument::new(
+            "components",
+            ArgumentKind::OptionalCount,
+            "number Q of components, where no weights are given",
+        ),
+    ],
     bind,
     examples: || {
         vec![

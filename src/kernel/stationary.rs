@@ -6,10 +6,21 @@ use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use super::{BoundKernel, Inputs};
 use crate::error::Result;
 use crate::param::{ParamSpec, Prior, Transform};
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
 /// Columns up to which each has a lengthscale of its own unless the user says otherwise.
 pub(super) const ARD_UP_TO: usize = 30;
+
+pub(super) const LENGTHSCALE: Argument = Argument::new(
+    "lengthscale",
+    ArgumentKind::Numbers("d"),
+    "a lengthscale for each column, in its unit; one number is shared by all columns",
+);
+pub(super) const ARD: Argument = Argument::new(
+    "ard",
+    ArgumentKind::Switch,
+    "whether each column has a lengthscale of its own; by default up to 30 columns have",
+);
 
 /// A function of the squared scaled distance, with parameters of its own beyond the lengthscales.
 pub(super) trait Radial: std::fmt::Debug + Send + Sync + 'static {
@@ -28,14 +39,19 @@ pub(super) trait Radial: std::fmt::Debug + Send + Sync + 'static {
 /// A stationary kernel without parameters beyond its lengthscale: its type with the constructors,
 /// and its entry. The formula and its source are given as the first lines of its docs.
 macro_rules! stationary_kernel {
-    ($(#[$doc:meta])+ $kernel:ident, $name:literal, $profile:expr) => {
+    ($(#[doc = $doc:literal])+ $kernel:ident, $name:literal, $profile:expr) => {
         pub(super) const ENTRY: $crate::kernel::KernelEntry = $crate::kernel::KernelEntry {
             name: $name,
+            about: concat!($($doc,)+ " with `r^2 = sum_c ((x_c - z_c) / lengthscale_c)^2`."),
+            arguments: &[
+                $crate::kernel::stationary::LENGTHSCALE,
+                $crate::kernel::stationary::ARD,
+            ],
             bind: |spec, inputs| $crate::kernel::stationary::bind(spec, inputs, $profile),
             examples: || vec![$kernel::ard(), $kernel::new([0.8, 1.3]), $kernel::isotropic(0.9)],
         };
 
-        $(#[$doc])+
+        $(#[doc = $doc])+
         ///
         /// with `r^2 = sum_c ((x_c - z_c) / lengthscale_c)^2`.
         ///

@@ -10,6 +10,8 @@ use crate::spec::Spec;
 
 pub(super) const ENTRY: KernelEntry = KernelEntry {
     name: "Sum",
+    about: "The sum of kernels.",
+    arguments: &[],
     bind,
     examples: || {
         let parts = 2.0 * Rbf::new([0.8, 1.3]) + 0.7 * super::Matern32::isotropic(0.6);

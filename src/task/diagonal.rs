@@ -7,10 +7,19 @@ use super::{BoundTask, Moment, Task, TaskScales};
 use crate::error::Result;
 use crate::op::{NoiseMatrix, TaskAdjoint, TaskMatrix};
 use crate::param::{ParamSpec, Transform};
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
-pub(super) const ENTRY: TaskEntry =
-    TaskEntry { name: "Diagonal", bind, examples: |_| vec![Diagonal::new()] };
+pub(super) const ENTRY: TaskEntry = TaskEntry {
+    name: "Diagonal",
+    about: "B = diag(variances): tasks that share the kernel and its parameters and nothing else.",
+    arguments: &[Argument::new(
+        "variances",
+        ArgumentKind::Numbers("T"),
+        "variances, in squared units of the outputs",
+    )],
+    bind,
+    examples: |_| vec![Diagonal::new()],
+};
 
 /// B = diag(variances): tasks that share the kernel and its parameters and nothing else.
 ///

@@ -7,10 +7,16 @@ use super::{BoundTask, Moment, Task, TaskScales, check_covariance};
 use crate::error::Result;
 use crate::op::{NoiseMatrix, TaskAdjoint, TaskMatrix};
 use crate::param::ParamSpec;
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
 pub(super) const ENTRY: TaskEntry = TaskEntry {
     name: "Fixed",
+    about: "B as given: nothing is learned.",
+    arguments: &[Argument::new(
+        "B",
+        ArgumentKind::Given("T, T"),
+        "the covariance, symmetric positive semidefinite, in squared units of the outputs",
+    )],
     bind,
     examples: |t| {
         let b = Array2::from_shape_fn((t, t), |(i, j)| if i == j { 1.0 + i as f64 } else { 0.3 });

@@ -10,10 +10,19 @@ use crate::error::Result;
 use crate::linalg;
 use crate::op::{NoiseMatrix, TaskAdjoint, TaskMatrix};
 use crate::param::{ParamSpec, Transform};
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
-pub(super) const ENTRY: TaskEntry =
-    TaskEntry { name: "FreeForm", bind, examples: |_| vec![FreeForm::new()] };
+pub(super) const ENTRY: TaskEntry = TaskEntry {
+    name: "FreeForm",
+    about: "Any positive semidefinite B = L L', with L lower triangular: T (T + 1) / 2 parameters (Bonilla, Chai & Williams 2007).",
+    arguments: &[Argument::new(
+        "B",
+        ArgumentKind::Numbers("T, T"),
+        "the covariance, in squared units of the outputs",
+    )],
+    bind,
+    examples: |_| vec![FreeForm::new()],
+};
 
 /// Any positive semidefinite B = L L', with L lower triangular: T (T + 1) / 2 parameters
 /// (Bonilla, Chai & Williams 2007).

@@ -3,15 +3,38 @@
 use ndarray::{Array1, Array2, ArrayView2};
 
 use super::registry::TaskEntry;
-use super::{BoundTask, LIFT, Moment, Task, TaskScales, as_matrix};
+use super::{BoundTask, LIFT, Moment, Task, TaskScales, as_matrix, low_rank_noise};
 use crate::error::Result;
 use crate::linalg;
 use crate::op::{NoiseMatrix, TaskAdjoint, TaskMatrix};
 use crate::param::{ParamSpec, Transform};
-use crate::spec::{Spec, Value};
+use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
-pub(super) const ENTRY: TaskEntry =
-    TaskEntry { name: "LowRank", bind, examples: |_| vec![LowRank::new(1), LowRank::new(2)] };
+pub(super) const ENTRY: TaskEntry = TaskEntry {
+    name: "LowRank",
+    about: "B = W W' + diag(kappa), or W W' + c Sigma where the residual is that of the noise: factor analysis between tasks (the intrinsic coregionalization model; Bonilla, Chai & Williams 2007, sec. 2.2). With `residual = noise` nothing of size T x T is formed: for very many tasks.",
+    arguments: &[
+        Argument::new("rank", ArgumentKind::Count(1), "columns of W, at least 1 and at most T"),
+        Argument::new("W", ArgumentKind::Numbers("T, rank"), "factor, in units of the outputs"),
+        Argument::new(
+            "kappa",
+            ArgumentKind::Numbers("T"),
+            "residual variances, in squared units of the outputs",
+        ),
+        Argument::new(
+            "residual",
+            ArgumentKind::Word(&["diagonal", "noise"]),
+            "what is left beside W W': diag(kappa) or c Sigma",
+        ),
+        Argument::new(
+            "noise_multiple",
+            ArgumentKind::Numbers(""),
+            "the multiple c of the noise covariance",
+        ),
+    ],
+    bind,
+    examples: |_| vec![LowRank::new(1), LowRank::new(2)],
+};
 
 /// B = W W' + diag(kappa) with W (T, rank): factor analysis between tasks, T (rank + 1) parameters
 /// (the intrinsic coregionalization model; Bonilla, Chai & Williams 2007, sec. 2.2).
@@ -126,7 +149,13 @@ struct Bound {
 }
 
 fn bind(spec: &Spec, scales: &TaskScales) -> Result<Box<dyn BoundTask>> {
-    spec.check_names(&["rank", "W", "kappa"])?;
+    match spec.get("residual") {
+        None => {}
+        Some(Value::Text(word)) if word == "diagonal" => {}
+        Some(Value::Text(word)) if word == "noise" => return low_rank_noise::bind(spec, scales),
+        other => return Err(spec.invalid("residual", other, "\"diagonal\" or \"noise\"")),
+    }
+    spec.check_names(&["rank", "W", "kappa", "residual"])?;
     let (rank, w) = factor(spec, scales)?;
     let units = scales.units();
     let unit: Vec<f64> = units.iter().map(|u| u * u).collect();

@@ -8,10 +8,20 @@ use super::{BoundTask, Moment, TaskScales, as_matrix};
 use crate::error::Result;
 use crate::op::{NoiseMatrix, TaskAdjoint, TaskMatrix};
 use crate::param::{ParamSpec, Prior, Transform};
-use crate::spec::Spec;
+use crate::spec::{Argument, ArgumentKind, Spec};
 
 pub(super) const ENTRY: TaskEntry = TaskEntry {
     name: "LowRankPlusNoise",
+    about: "B = W W' + c Sigma with Sigma the noise covariance: for very many tasks.",
+    arguments: &[
+        Argument::new("rank", ArgumentKind::Count(1), "columns of W, at least 1 and at most T"),
+        Argument::new("W", ArgumentKind::Numbers("T, rank"), "factor, in units of the outputs"),
+        Argument::new(
+            "noise_multiple",
+            ArgumentKind::Numbers(""),
+            "the multiple c of the noise covariance",
+        ),
+    ],
     bind,
     examples: |_| vec![LowRank::plus_noise(1), LowRank::plus_noise(2)],
 };
@@ -26,8 +36,8 @@ struct Bound {
 
 /// The multiple c of the noise covariance starts at 0.1. As it tends to 0 the likelihood becomes
 /// flat in its logarithm; the wide prior keeps it from drifting.
-fn bind(spec: &Spec, scales: &TaskScales) -> Result<Box<dyn BoundTask>> {
-    spec.check_names(&["rank", "W", "noise_multiple"])?;
+pub(super) fn bind(spec: &Spec, scales: &TaskScales) -> Result<Box<dyn BoundTask>> {
+    spec.check_names(&["rank", "W", "noise_multiple", "residual"])?;
     let (rank, w) = factor(spec, scales)?;
     let multiple = ParamSpec::new("noise_multiple", &[], vec![0.1], Transform::POSITIVE)
         .with_unit(vec![1.0 / (scales.amplitude * scales.amplitude)])

@@ -4,7 +4,7 @@ use super::{
     BoundTask, Noise, Task, TaskScales, diagonal, fixed, free_form, low_rank, low_rank_noise,
 };
 use crate::error::{Error, Result};
-use crate::spec::Spec;
+use crate::spec::{Argument, Spec};
 
 /// One registered task covariance.
 ///
@@ -23,6 +23,10 @@ use crate::spec::Spec;
 pub struct TaskEntry {
     /// Name in specifications, prints and model files.
     pub name: &'static str,
+    /// What it is, with its formula and source: a sentence or a few.
+    pub about: &'static str,
+    /// Its values.
+    pub arguments: &'static [Argument],
     /// Binds a specification of that name to the scales of the outputs.
     pub bind: fn(&Spec, &TaskScales) -> Result<Box<dyn BoundTask>>,
     /// Instances for T tasks that the conformance tests run on.

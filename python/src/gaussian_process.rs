@@ -1,0 +1,278 @@
+//! The fitted Gaussian process.
+
+mod blocks;
+mod settings;
+
+use std::collections::BTreeMap;
+
+use coregion::Error;
+use coregion::estimator::FittedMultiTaskGp;
+use coregion::gp::{Prediction, Uncertainty};
+use coregion::learn::Progress;
+use ndarray::ArrayD;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::arrays::{Answer, Labels, Numbers, Table, answer};
+use crate::dataset::Dataset;
+use crate::errors::IntoPython;
+use crate::watched::{freed, watched};
+use crate::{description, leave_out, report};
+
+/// A fitted multi-task Gaussian process.
+#[pyclass(frozen, module = "coregion._core")]
+pub(crate) struct GaussianProcess(FittedMultiTaskGp);
+
+impl From<FittedMultiTaskGp> for GaussianProcess {
+    fn from(model: FittedMultiTaskGp) -> Self {
+        GaussianProcess(model)
+    }
+}
+
+type Moments<'py> = (Answer<'py>, Option<Answer<'py>>);
+
+fn moments(py: Python<'_>, p: Prediction) -> Moments<'_> {
+    (answer(py, p.mean), p.std.map(|std| answer(py, std)))
+}
+
+fn uncertainty(std: bool, include_noise: bool) -> Uncertainty {
+    match (std, include_noise) {
+        (false, _) => Uncertainty::None,
+        (true, false) => Uncertainty::Std,
+        (true, true) => Uncertainty::Observation,
+    }
+}
+
+#[pymethods]
+impl GaussianProcess {
+    #[staticmethod]
+    #[pyo3(signature = (data, *, observer, **settings))]
+    fn fit(
+        py: Python<'_>,
+        data: &Dataset,
+        observer: Option<Bound<'_, PyAny>>,
+        settings: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let settings = settings::read(py, settings)?;
+        let data = data.0.clone();
+        let tell = |p: &Progress, out: &Bound<'_, PyDict>| {
+            out.set_item("restart", p.restart)?;
+            out.set_item("evaluations", p.evaluations)?;
+            out.set_item("eigendecompositions", p.eigendecompositions)?;
+            out.set_item("log_posterior", p.log_posterior)
+        };
+        let fit = |watch: crate::watched::Watch<Progress>| {
+            settings.observer(move |p: &Progress| watch.tell(*p)).fit(&data)
+        };
+        Ok(GaussianProcess(watched(py, observer.as_ref(), tell, fit)?))
+    }
+
+    #[pyo3(signature = (x, *, std, include_noise))]
+    fn predict<'py>(
+        &self,
+        py: Python<'py>,
+        x: Table<'py>,
+        std: bool,
+        include_noise: bool,
+    ) -> PyResult<Moments<'py>> {
+        let how = uncertainty(std, include_noise);
+        let rows = blocks::rows_at_once(&self.0, std);
+        let found = blocks::predict(py, x.as_array(), rows, |x| self.0.predict(x, how))?;
+        Ok(moments(py, found))
+    }
+
+    #[pyo3(signature = (x, given, *, std, include_noise))]
+    fn predict_given<'py>(
+        &self,
+        py: Python<'py>,
+        x: Table<'py>,
+        given: Table<'py>,
+        std: bool,
+        include_noise: bool,
+    ) -> PyResult<Moments<'py>> {
+        let (x, given) = (x.as_array(), given.as_array());
+        let how = uncertainty(std, include_noise);
+        let found = freed(py, || self.0.predict_given(x, given, how))?;
+        Ok(moments(py, found))
+    }
+
+    #[pyo3(signature = (x, *, include_noise))]
+    fn predict_covariance<'py>(
+        &self,
+        py: Python<'py>,
+        x: Table<'py>,
+        include_noise: bool,
+    ) -> PyResult<Answer<'py>> {
+        let x = x.as_array();
+        Ok(answer(py, freed(py, || self.0.predict_covariance(x, include_noise))?))
+    }
+
+    fn predict_task_covariances<'py>(
+        &self,
+        py: Python<'py>,
+        x: Table<'py>,
+    ) -> PyResult<Answer<'py>> {
+        let x = x.as_array();
+        Ok(answer(py, freed(py, || self.0.predict_task_covariances(x))?))
+    }
+
+    #[pyo3(signature = (x, n_samples, *, include_noise, seed))]
+    fn sample<'py>(
+        &self,
+        py: Python<'py>,
+        x: Table<'py>,
+        n_samples: usize,
+        include_noise: bool,
+        seed: u64,
+    ) -> PyResult<Answer<'py>> {
+        let x = x.as_array();
+        Ok(answer(py, freed(py, || self.0.sample(x, n_samples, include_noise, seed))?))
+    }
+
+    #[pyo3(signature = (*, std, include_noise))]
+    fn impute<'py>(
+        &self,
+        py: Python<'py>,
+        std: bool,
+        include_noise: bool,
+    ) -> PyResult<Moments<'py>> {
+        let how = uncertainty(std, include_noise);
+        Ok(moments(py, freed(py, || self.0.impute(how))?))
+    }
+
+    #[pyo3(signature = (x, y, *, noise_variances=None))]
+    fn condition(
+        &self,
+        py: Python<'_>,
+        x: Table<'_>,
+        y: Table<'_>,
+        noise_variances: Option<Table<'_>>,
+    ) -> PyResult<Self> {
+        let (x, y) = (x.as_array(), y.as_array());
+        let variances = noise_variances.as_ref().map(|v| v.as_array());
+        let more = freed(py, || match variances {
+            Some(v) => self.0.condition_with_noise_variances(x, y, v),
+            None => self.0.condition(x, y),
+        })?;
+        Ok(GaussianProcess(more))
+    }
+
+    #[pyo3(signature = (by, groups=None))]
+    fn leave_one_out<'py>(
+        &self,
+        py: Python<'py>,
+        by: &str,
+        groups: Option<Labels<'py>>,
+    ) -> PyResult<leave_out::Triple<'py>> {
+        let by = leave_out::parse(by, groups.as_ref()).into_python(py)?;
+        Ok(leave_out::triple(py, freed(py, || self.0.leave_one_out(&by))?))
+    }
+
+    fn k_fold<'py>(
+        &self,
+        py: Python<'py>,
+        groups: Labels<'py>,
+    ) -> PyResult<(Answer<'py>, Answer<'py>)> {
+        let labels = crate::arrays::group_numbers(&groups);
+        let found = freed(py, || {
+            let p = self.0.k_fold(&labels)?;
+            let std = p.std()?.to_owned();
+            Ok((p.mean, std))
+        })?;
+        Ok((answer(py, found.0), answer(py, found.1)))
+    }
+
+    fn log_marginal_likelihood<'py>(
+        &self,
+        py: Python<'py>,
+        parameters: BTreeMap<String, Numbers<'py>>,
+    ) -> PyResult<(f64, BTreeMap<String, Answer<'py>>)> {
+        let parameters: Vec<(&str, ArrayD<f64>)> = parameters
+            .iter()
+            .map(|(path, values)| (path.as_str(), values.as_array().to_owned()))
+            .collect();
+        let (value, gradient) = freed(py, || self.0.log_marginal_likelihood_at(&parameters))?;
+        Ok((value, gradient.into_iter().map(|(path, g)| (path, answer(py, g))).collect()))
+    }
+
+    #[getter]
+    fn log_likelihood(&self) -> f64 {
+        self.0.log_marginal_likelihood()
+    }
+
+    #[getter]
+    fn parameters<'py>(&self, py: Python<'py>) -> BTreeMap<String, Answer<'py>> {
+        self.0.parameters().into_iter().map(|(path, v)| (path, answer(py, v))).collect()
+    }
+
+    #[getter]
+    fn kernel<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        description::write(py, self.0.kernel().spec())
+    }
+
+    #[getter]
+    fn task<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        description::write(py, self.0.task().spec())
+    }
+
+    #[getter]
+    fn task_covariance<'py>(&self, py: Python<'py>) -> Answer<'py> {
+        answer(py, self.0.task_covariance())
+    }
+
+    #[getter]
+    fn task_correlation<'py>(&self, py: Python<'py>) -> Answer<'py> {
+        answer(py, self.0.task_correlation())
+    }
+
+    #[getter]
+    fn task_correlation_std_error<'py>(&self, py: Python<'py>) -> Option<Answer<'py>> {
+        self.0.task_correlation_std_error().map(|errors| answer(py, errors.clone()))
+    }
+
+    #[getter]
+    fn noise_covariance<'py>(&self, py: Python<'py>) -> Answer<'py> {
+        answer(py, self.0.noise_covariance())
+    }
+
+    #[getter]
+    fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        report::dictionary(py, self.0.report())
+    }
+
+    #[getter]
+    fn settings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        settings::write(py, &self.0.setup())
+    }
+
+    #[getter]
+    fn data(&self) -> Dataset {
+        Dataset(self.0.data().clone().into())
+    }
+
+    fn save(&self, py: Python<'_>, path: &str) -> PyResult<()> {
+        freed(py, || self.0.save(path))
+    }
+
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &freed(py, || self.0.to_bytes())?))
+    }
+
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        freed(py, || FittedMultiTaskGp::from_bytes(data)).map(GaussianProcess)
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// Refuses what cannot be read as an option.
+pub(crate) fn invalid(argument: &str, found: &str, expected: &str) -> Error {
+    Error::InvalidValue {
+        argument: argument.to_string(),
+        found: found.to_string(),
+        expected: expected.to_string(),
+    }
+}

@@ -1,0 +1,152 @@
+//! Settings of a Gaussian process: keyword arguments in, a dictionary out.
+
+use coregion::estimator::{MultiTaskGp, Setup};
+use coregion::gp::Mean;
+use coregion::kernel::Kernel;
+use coregion::solve::CgSettings;
+use coregion::task::{Noise, Task};
+use numpy::PyReadonlyArrayDyn;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::invalid;
+use crate::arrays::answer;
+use crate::description;
+use crate::errors::IntoPython;
+
+/// The settings in keyword arguments; those that are absent are the core's.
+pub(super) fn read(py: Python<'_>, settings: Option<&Bound<'_, PyDict>>) -> PyResult<MultiTaskGp> {
+    let empty = PyDict::new(py);
+    let settings = settings.unwrap_or(&empty);
+    let kernel = settings
+        .get_item("kernel")?
+        .ok_or_else(|| PyTypeError::new_err("the kernel is missing"))?;
+    let kernel = Kernel::from_spec(description::read(&kernel)?).into_python(py)?;
+    let mut gp = MultiTaskGp::new(kernel);
+    for (name, value) in settings.iter() {
+        let name: String = name.extract()?;
+        if value.is_none() || name == "kernel" {
+            continue;
+        }
+        gp = match name.as_str() {
+            "task" => gp.task(Task::from_spec(description::read(&value)?).into_python(py)?),
+            "noise" => gp.noise(noise(py, &value)?),
+            "mean" => gp.mean(mean(py, &value)?),
+            "normalize_x" => gp.normalize_x(value.extract()?),
+            "normalize_y" => gp.normalize_y(value.extract()?),
+            "optimizer" => gp.optimizer(value.extract::<&str>()?.parse().into_python(py)?),
+            "solver" => gp.solver(value.extract::<&str>()?.parse().into_python(py)?),
+            "fixed" => value.extract::<Vec<String>>()?.iter().fold(gp, |gp, path| gp.fix(path)),
+            "ties" => value
+                .extract::<Vec<(String, String)>>()?
+                .iter()
+                .fold(gp, |gp, (path, other)| gp.tie(path, other)),
+            "n_restarts" => gp.n_restarts(value.extract()?),
+            "max_iterations" => gp.max_iterations(value.extract()?),
+            "tolerance" => gp.gradient_tolerance(value.extract()?),
+            "seed" => gp.seed(value.extract()?),
+            "memory_budget" => gp.memory_budget(value.extract()?),
+            "solver_memory" => gp.solver_memory(value.extract()?),
+            "cg" => gp.cg(cg(py, value.cast()?)?),
+            other => return Err(PyTypeError::new_err(format!("no setting is called {other}"))),
+        };
+    }
+    Ok(gp)
+}
+
+fn noise(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Noise> {
+    if let Ok(name) = value.extract::<&str>() {
+        return name.parse().into_python(py);
+    }
+    let values: PyReadonlyArrayDyn<'_, f64> = value.extract()?;
+    let values = values.as_array();
+    match values.ndim() {
+        1 => Ok(Noise::Variances(values.iter().copied().collect())),
+        2 => match values.to_owned().into_dimensionality() {
+            Ok(covariance) => Ok(Noise::Covariance(covariance)),
+            Err(e) => Err(PyTypeError::new_err(e.to_string())),
+        },
+        d => Err(invalid(
+            "noise",
+            &format!("an array of {d} dimensions"),
+            "variances (T,) or a covariance (T, T)",
+        ))
+        .into_python(py),
+    }
+}
+
+fn mean(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Mean> {
+    if let Ok(name) = value.extract::<&str>() {
+        return match name {
+            "zero" => Ok(Mean::Zero),
+            "constant" => Ok(Mean::Training),
+            other => Err(invalid(
+                "mean",
+                &format!("\"{other}\""),
+                "\"zero\", \"constant\" or constants (T,)",
+            ))
+            .into_python(py),
+        };
+    }
+    let values: PyReadonlyArrayDyn<'_, f64> = value.extract()?;
+    match values.as_array() {
+        values if values.ndim() == 1 => Ok(Mean::Given(values.iter().copied().collect())),
+        values => Err(invalid(
+            "mean",
+            &format!("an array of {} dimensions", values.ndim()),
+            "constants (T,)",
+        ))
+        .into_python(py),
+    }
+}
+
+/// Settings of the iterative solver by the names of their fields.
+fn cg(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<CgSettings> {
+    let mut cg = CgSettings::default();
+    for (name, value) in given.iter() {
+        let name: String = name.extract()?;
+        match name.as_str() {
+            "tolerance" => cg.tolerance = value.extract()?,
+            "probe_tolerance" => cg.probe_tolerance = value.extract()?,
+            "max_iterations" => cg.max_iterations = value.extract()?,
+            "rank" => cg.rank = value.extract()?,
+            "n_probes" => cg.n_probes = value.extract()?,
+            "seed" => cg.seed = value.extract()?,
+            _ => {
+                let known =
+                    ["tolerance", "probe_tolerance", "max_iterations", "rank", "n_probes", "seed"];
+                return Err(coregion::Error::UnknownName {
+                    kind: "setting of cg".to_string(),
+                    name,
+                    known: known.map(String::from).to_vec(),
+                })
+                .into_python(py);
+            }
+        }
+    }
+    Ok(cg)
+}
+
+/// How a model was set up.
+pub(super) fn write<'py>(py: Python<'py>, setup: &Setup) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    match &setup.noise {
+        Noise::Variances(v) => {
+            out.set_item("noise", answer(py, ndarray::Array1::from(v.clone())))?
+        }
+        Noise::Covariance(v) => out.set_item("noise", answer(py, v.clone()))?,
+        named => out.set_item("noise", named.to_string())?,
+    }
+    match &setup.mean {
+        Mean::Zero => out.set_item("mean", "zero")?,
+        Mean::Training => out.set_item("mean", "constant")?,
+        Mean::Given(v) => out.set_item("mean", answer(py, ndarray::Array1::from(v.clone())))?,
+    }
+    out.set_item("normalize_x", setup.scaling.x)?;
+    out.set_item("normalize_y", setup.scaling.y)?;
+    out.set_item("solver", setup.solver.to_string())?;
+    out.set_item("fixed", setup.fixed.clone())?;
+    out.set_item("ties", setup.ties.clone())?;
+    Ok(out)
+}
