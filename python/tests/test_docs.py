@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+import coregion as cg
 
 PYTHON = Path(__file__).resolve().parents[1]
 ROOT = PYTHON.parent
@@ -101,6 +104,8 @@ def test_page_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    # Whether the best B of a small example has full rank is a matter of its random numbers.
+    warnings.filterwarnings("ignore", category=cg.BoundaryWarning)
     namespace: dict[str, object] = {"__name__": "__main__"}
     printed = ""
     for block in ours:
