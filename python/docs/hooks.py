@@ -45,7 +45,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the generated pages."""
-    files.append(File.generated(config, "mathematics.md", content=mathematics(MATHEMATICS.read_text("utf-8"))))
+    text = mathematics(MATHEMATICS.read_text("utf-8"))
+    files.append(File.generated(config, "mathematics.md", content=text))
     for path in notebooks():
         text, images = convert(read(path), path.stem)
         files.append(File.generated(config, f"notebooks/{path.stem}.md", content=text))

@@ -1,10 +1,15 @@
-"""The code of the documentation: every block of ours runs, page by page, and prints what the page says."""
+"""The code of the documentation: every block of ours runs, page by page, and prints what the page says.
+
+``COREGION_WRITE_FIGURES=1`` puts the figures that pages draw where they are shown.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
+import shutil
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +35,7 @@ WITHOUT_CODE = {
 OPTIONAL = ("sklearn", "pandas", "polars", "matplotlib", "tqdm", "scipy")
 
 _OPENING = re.compile(r"^(?P<indent>\s*)(?P<ticks>`{3,})\s*(?P<info>.*?)\s*$")
+_FIGURE = re.compile(r"figures/(\w+\.png)")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -80,7 +86,7 @@ def pages() -> dict[str, Path]:
 
 
 def difference(said: str, printed: str) -> str | None:
-    """What of an output is not as the page says: numbers may differ by 2% or the last digit, words may not."""
+    """What of an output is not as the page says: numbers may differ by 2% or the last digit."""
     words, numbers = _NUMBER.sub("#", said).split(), _NUMBER.findall(said)
     words_printed, numbers_printed = _NUMBER.sub("#", printed).split(), _NUMBER.findall(printed)
     if words != words_printed:
@@ -119,6 +125,10 @@ def test_page_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         with contextlib.redirect_stdout(out):
             exec(code, namespace)
         printed = out.getvalue()
+    for figure in _FIGURE.findall(CODE[name].read_text("utf-8")):
+        assert (tmp_path / figure).is_file(), f"{name} shows {figure} and does not draw it"
+        if os.environ.get("COREGION_WRITE_FIGURES") == "1":
+            shutil.copy(tmp_path / figure, DOCS / "figures" / figure)
 
 
 def test_pages_without_code_are_listed() -> None:
@@ -142,7 +152,7 @@ def test_code_of_ours_is_not_marked_as_of_others() -> None:
     for name, path in pages().items():
         for block in blocks(path.read_text("utf-8")):
             known = block.ours or block.theirs or "python" not in block.info
-            assert known, f"{name}, line {block.line}: {block.info} is neither `python` nor `{{.python .theirs}}`"
+            assert known, f"{name}, line {block.line}: {block.info} is neither ours nor marked as theirs"
             if "import coregion" in block.text:
                 assert block.ours, f"{name}, line {block.line}: imports coregion and is not run"
 
