@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from mkdocs.structure.files import File
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
@@ -29,7 +31,12 @@ MATHEMATICS = ROOT / "docs" / "mathematics.md"
 log = logging.getLogger("mkdocs.hooks.coregion")
 
 _rendered: dict[str, str] = {}
-"""HTML of outputs by the placeholder that stands for it in the Markdown."""
+"""HTML of outputs and formulas by the placeholder that stands for it in the Markdown."""
+
+_FORMULA = re.compile(
+    r"(?P<code>```.*?```|`[^`\n]+`)|\$\$(?P<block>.+?)\$\$|(?<![\\$\w])\$(?P<inline>[^\s$](?:[^$]*?[^\s$])?)\$(?!\d)",
+    re.DOTALL,
+)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -48,7 +55,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     text = mathematics(MATHEMATICS.read_text("utf-8"))
     files.append(File.generated(config, "mathematics.md", content=text))
     for path in notebooks():
-        text, images = convert(read(path), path.stem)
+        notebook = read(path)
+        if not any(cell.get("outputs") for cell in notebook["cells"]):
+            log.info("%s has no stored outputs; COREGION_RUN_NOTEBOOKS=1 makes them", path.name)
+        text, images = convert(notebook, path.stem)
         files.append(File.generated(config, f"notebooks/{path.stem}.md", content=text))
         for name, data in images.items():
             files.append(File.generated(config, f"notebooks/{name}", content=data))
@@ -56,9 +66,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Puts the HTML outputs of notebooks where their placeholders are."""
+    """Puts the HTML outputs and the formulas of notebooks where their placeholders are."""
     for placeholder, output in _rendered.items():
         html = html.replace(f"<p>{placeholder}</p>", f'<div class="notebook-output">{output}</div>')
+        html = html.replace(placeholder, output)
     return html
 
 
@@ -81,8 +92,6 @@ def read(path: Path) -> dict[str, Any]:
             _run[path] = run(path)
         return _run[path]
     notebook: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    if not any(cell.get("outputs") for cell in notebook["cells"]):
-        log.info("%s has no stored outputs; COREGION_RUN_NOTEBOOKS=1 makes them", path.name)
     return notebook
 
 
@@ -97,7 +106,8 @@ def run(path: Path) -> dict[str, Any]:
     log.info("running %s", path.name)
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(path.parent)}}).execute()
-    return json.loads(nbformat.writes(notebook))
+    written: dict[str, Any] = json.loads(nbformat.writes(notebook))
+    return written
 
 
 def title(notebook: dict[str, Any]) -> str | None:
@@ -116,7 +126,7 @@ def convert(notebook: dict[str, Any], stem: str) -> tuple[str, dict[str, bytes]]
     for cell in notebook["cells"]:
         text = source(cell)
         if cell["cell_type"] == "markdown":
-            parts.append(links(text))
+            parts.append(links(formulas(text)))
         elif cell["cell_type"] == "code" and text.strip():
             parts.append(fence("python", text))
             for output in cell["outputs"]:
@@ -139,11 +149,38 @@ def show(output: dict[str, Any], stem: str, images: dict[str, bytes]) -> list[st
             images[name] = base64.b64decode(content) if ending == "png" else content.encode()
             return [f"![Output of the cell above]({name})"]
     if "text/html" in data:
-        placeholder = f"NOTEBOOKOUTPUT{len(_rendered):05d}"
         html = re.sub(r"<(script|style)\b.*?</\1>", "", joined(data["text/html"]), flags=re.DOTALL | re.I)
-        _rendered[placeholder] = html
-        return [placeholder]
+        return [kept(html)]
     return [fence("text", joined(data["text/plain"]))] if "text/plain" in data else []
+
+
+def kept(html: str) -> str:
+    """A placeholder for HTML that Markdown is not to see."""
+    placeholder = f"NOTEBOOKOUTPUT{len(_rendered):05d}"
+    _rendered[placeholder] = html
+    return placeholder
+
+
+def formulas(text: str) -> str:
+    """Markdown of a cell with its formulas as MathML, which browsers show without a script.
+
+    Without the package latex2mathml they are shown as they are written.
+    """
+    mathml: Callable[..., str] | None
+    try:
+        from latex2mathml.converter import convert as mathml
+    except ImportError:
+        mathml = None
+
+    def shown(found: re.Match[str]) -> str:
+        formula = (found["block"] or found["inline"] or "").strip()
+        if not formula:
+            return found[0]
+        if mathml is None:
+            return f"`{formula}`"
+        return kept(mathml(formula, display="block" if found["block"] else "inline"))
+
+    return _FORMULA.sub(shown, text)
 
 
 def links(text: str) -> str:

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import os
 import re
 import shutil
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -169,3 +170,46 @@ def test_code_of_ours_is_not_marked_as_of_others() -> None:
 )
 def test_outputs_are_compared(said: str, printed: str, same: bool) -> None:
     assert (difference(said, printed) is None) == same
+
+
+@pytest.fixture
+def hooks() -> Any:
+    pytest.importorskip("mkdocs")
+    spec = importlib.util.spec_from_file_location("documentation_hooks", DOCS / "hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_notebooks_become_pages(hooks: Any) -> None:
+    html = "<table><style>b {}</style><tr><td>1</td></tr></table>"
+    outputs = [
+        {"output_type": "stream", "name": "stdout", "text": ["a\n", "b\n"]},
+        {"output_type": "display_data", "data": {"image/png": "aGk=", "text/plain": "figure"}},
+        {"output_type": "execute_result", "data": {"text/html": html, "text/plain": "table"}},
+    ]
+    cells = [
+        {
+            "cell_type": "markdown",
+            "source": ["# A title\n", "and `$code$`, [there](data/x.csv), $a_1$ costs 3$"],
+        },
+        {"cell_type": "code", "source": "print('a')", "outputs": outputs},
+    ]
+    text, images = hooks.convert({"cells": cells}, "01_x")
+    assert hooks.title({"cells": cells}) == "A title"
+    assert images == {"01_x-1.png": b"hi"}
+    assert "](01_x-1.png)" in text
+    assert "```python\nprint('a')\n```\n\n```text\na\nb\n```" in text
+    assert "and `$code$`, there, " in text
+    assert "$a_1$" not in text
+    assert "costs 3$" in text
+    page = hooks.on_page_content("".join(f"<p>{part}</p>" for part in text.split("\n\n")), None, None, None)
+    assert '<div class="notebook-output"><table><tr><td>1</td></tr></table></div>' in page
+    assert "NOTEBOOKOUTPUT" not in page
+
+
+def test_headings_of_the_mathematics_go_one_level_down(hooks: Any) -> None:
+    lowered = hooks.mathematics("# A\n\n```text\n# no\n```\n")
+    assert lowered == "# The mathematics\n\n## A\n\n```text\n# no\n```\n"
