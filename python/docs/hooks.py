@@ -8,6 +8,7 @@ run first, in memory, which needs nbclient.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
 import os
@@ -166,11 +167,11 @@ def formulas(text: str) -> str:
 
     Without the package latex2mathml they are shown as they are written.
     """
-    mathml: Callable[..., str] | None
-    try:
-        from latex2mathml.converter import convert as mathml
-    except ImportError:
-        mathml = None
+    mathml: Callable[..., str] | None = None
+    with contextlib.suppress(ImportError):
+        from latex2mathml import converter
+
+        mathml = converter.convert
 
     def shown(found: re.Match[str]) -> str:
         formula = (found["block"] or found["inline"] or "").strip()
