@@ -230,8 +230,8 @@ class KernelRidge:
     def __str__(self) -> str: ...
 
 def load(path: str, memory_budget: int | None = None) -> GaussianProcess | KernelRidge: ...
-def describe(description: Description) -> str:
-    """A description in words, numbers shortened."""
+def gram_matrix(kernel: Description, x: Floats, z: Floats | None = None) -> Floats:
+    """k(x, z), or k(x, x), of a kernel whose values are all given."""
 
 def rmse(truth: Floats, mean: Floats) -> tuple[Floats, float]:
     """Metrics of each task (T,) and their mean; truth (n, T) with NaN where nothing was observed."""

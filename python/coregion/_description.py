@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ._params import Parameterized, same, show
-from .exceptions import InvalidValueError
+from .exceptions import InvalidValueError, ShapeError
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
     from ._core import Description as Tree
 
 
@@ -55,6 +57,42 @@ class Kernel(Described):
         if isinstance(columns, (int, np.integer, str)):
             columns = [columns]
         return Columns(self, list(columns))
+
+    def __call__(self, X: ArrayLike, Z: ArrayLike | None = None) -> NDArray[np.float64]:
+        """The Gram matrix k(X, Z), or k(X, X), of a kernel whose values are all given.
+
+        Parameters
+        ----------
+        X : array_like (n, d)
+        Z : array_like (m, d), optional
+
+        Returns
+        -------
+        numpy.ndarray (n, m), or (n, n)
+
+        Raises
+        ------
+        MissingValueError
+            Where a value is not given.
+
+        Examples
+        --------
+        >>> from coregion.kernels import RBF
+        >>> RBF(lengthscale=1.0)([[0.0], [1.0]], [[0.0]]).round(4).tolist()
+        [[1.0], [0.6065]]
+        """
+        from . import _arrays, _core
+
+        x = _arrays.inputs(X, "X")
+        if Z is None:
+            return _core.gram_matrix(tree(self), x)
+        z = _arrays.inputs(Z, "Z")
+        if z.shape[1] != x.shape[1]:
+            found, expected = f"{z.shape[1]} columns", f"{x.shape[1]}, as many as X has"
+            raise ShapeError(
+                f"Z: found {found}, expected {expected}", argument="Z", found=found, expected=expected
+            )
+        return _core.gram_matrix(tree(self), x, z)
 
     def __add__(self, other: Kernel) -> Kernel:
         if not isinstance(other, Kernel):
@@ -188,7 +226,7 @@ def _place(column: int | str, names: list[str]) -> int:
 
 
 def _terms(kernel: Kernel, kind: type[_Composite]) -> list[Kernel]:
-    return list(kernel.kernels) if type(kernel) is kind else [kernel]  # type: ignore[attr-defined]
+    return list(kernel.kernels) if type(kernel) is kind else [kernel]
 
 
 def _inside(kernel: Kernel, outside: Kernel) -> str:
@@ -236,7 +274,7 @@ def described(node: Tree, known: dict[str, type[Any]]) -> Any:
     name, values = node["name"], dict(node.get("values", {}))
     children = [described(child, known) for child in node.get("children", [])]
     if name in ("Sum", "Product"):
-        return _STRUCTURE[name](children)  # type: ignore[call-arg, arg-type]
+        return _STRUCTURE[name](children)  # type: ignore[call-arg]
     if name in _STRUCTURE:
         return _STRUCTURE[name](*children, **values)
     arrays = {k: np.asarray(v, dtype=float) if isinstance(v, list) else v for k, v in values.items()}

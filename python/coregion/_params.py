@@ -23,13 +23,14 @@ class Parameterized:
     def _defaults(cls) -> dict[str, Any]:
         """Names and default values of the constructor's arguments."""
         signature = inspect.signature(cls.__init__)
-        arguments = [p for p in signature.parameters.values() if p.name != "self"]
+        many = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        arguments = [p for p in signature.parameters.values() if p.name != "self" and p.kind not in many]
         return {p.name: p.default for p in arguments}
 
     def _parts(self) -> dict[str, Parameterized]:
         """What has parameters of its own, by the name under which they are reached."""
         own = {name: getattr(self, name) for name in self._defaults()}
-        return {name: value for name, value in own.items() if hasattr(value, "get_params")}
+        return {name: value for name, value in own.items() if has_params(value)}
 
     def _set_part(self, name: str, value: Any) -> None:
         """Replaces a part."""
@@ -84,6 +85,11 @@ class Parameterized:
             if default is inspect.Parameter.empty or not same(value, default):
                 shown.append(f"{name}={show(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def has_params(value: Any) -> bool:
+    """Whether the value has parameters of its own; a class has not, its objects have."""
+    return hasattr(value, "get_params") and not isinstance(value, type)
 
 
 def same(a: Any, b: Any) -> bool:

@@ -7,6 +7,7 @@ mod dataset;
 mod description;
 mod errors;
 mod gaussian_process;
+mod gram;
 mod kernel_ridge;
 mod leave_out;
 mod metrics;
@@ -46,6 +47,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<GaussianProcess>()?;
     module.add_class::<KernelRidge>()?;
     module.add_function(wrap_pyfunction!(load, module)?)?;
-    module.add_function(wrap_pyfunction!(description::describe, module)?)?;
+    module.add_function(wrap_pyfunction!(gram::gram_matrix, module)?)?;
     metrics::add_to(module)
 }

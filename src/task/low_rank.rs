@@ -33,7 +33,10 @@ pub(super) const ENTRY: TaskEntry = TaskEntry {
         ),
     ],
     bind,
-    examples: |_| vec![LowRank::new(1), LowRank::new(2)],
+    examples: |_| {
+        let noise = LowRank::new(1).0.with("residual", Value::Text("noise".to_string()));
+        vec![LowRank::new(1), LowRank::new(2), Task(noise)]
+    },
 };
 
 /// B = W W' + diag(kappa) with W (T, rank): factor analysis between tasks, T (rank + 1) parameters
@@ -152,7 +155,10 @@ fn bind(spec: &Spec, scales: &TaskScales) -> Result<Box<dyn BoundTask>> {
     match spec.get("residual") {
         None => {}
         Some(Value::Text(word)) if word == "diagonal" => {}
-        Some(Value::Text(word)) if word == "noise" => return low_rank_noise::bind(spec, scales),
+        Some(Value::Text(word)) if word == "noise" => {
+            let known = ["rank", "W", "noise_multiple", "residual"];
+            return low_rank_noise::bound(spec, scales, &known);
+        }
         other => return Err(spec.invalid("residual", other, "\"diagonal\" or \"noise\"")),
     }
     spec.check_names(&["rank", "W", "kappa", "residual"])?;

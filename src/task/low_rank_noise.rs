@@ -22,7 +22,7 @@ pub(super) const ENTRY: TaskEntry = TaskEntry {
             "the multiple c of the noise covariance",
         ),
     ],
-    bind,
+    bind: |spec, scales| bound(spec, scales, &["rank", "W", "noise_multiple"]),
     examples: |_| vec![LowRank::plus_noise(1), LowRank::plus_noise(2)],
 };
 
@@ -36,8 +36,12 @@ struct Bound {
 
 /// The multiple c of the noise covariance starts at 0.1. As it tends to 0 the likelihood becomes
 /// flat in its logarithm; the wide prior keeps it from drifting.
-pub(super) fn bind(spec: &Spec, scales: &TaskScales) -> Result<Box<dyn BoundTask>> {
-    spec.check_names(&["rank", "W", "noise_multiple", "residual"])?;
+pub(super) fn bound(
+    spec: &Spec,
+    scales: &TaskScales,
+    known: &[&str],
+) -> Result<Box<dyn BoundTask>> {
+    spec.check_names(known)?;
     let (rank, w) = factor(spec, scales)?;
     let multiple = ParamSpec::new("noise_multiple", &[], vec![0.1], Transform::POSITIVE)
         .with_unit(vec![1.0 / (scales.amplitude * scales.amplitude)])

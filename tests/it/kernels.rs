@@ -56,6 +56,33 @@ fn every_entry_has_examples_of_its_name() {
 }
 
 #[test]
+fn arguments_are_the_values_that_a_description_may_have() {
+    let x = mixed_rows(9, 3);
+    let columns: Vec<ColumnStatistics> =
+        x.columns().into_iter().map(ColumnStatistics::of).collect();
+    for entry in kernel::registry() {
+        let mut nodes = vec![Spec::new(entry.name)];
+        let mut within: Vec<Spec> = (entry.examples)().iter().map(|k| k.spec().clone()).collect();
+        while let Some(node) = within.pop() {
+            within.extend(node.children.clone());
+            if node.name == entry.name {
+                nodes.push(node);
+            }
+        }
+        let refused = |spec: Spec| {
+            (1..=2).find_map(|d| match (entry.bind)(&spec, &Inputs::all(&columns[..d])) {
+                Err(Error::UnknownName { known, .. }) => Some(known),
+                _ => None,
+            })
+        };
+        let refused = nodes.into_iter().map(|node| refused(node.with("?", Value::Bool(true))));
+        let names = entry.arguments.iter().map(|a| a.name.to_string()).collect();
+        crate::support::assert_known(entry.name, refused.flatten().collect(), names);
+        assert!(entry.about.ends_with('.'), "{}", entry.about);
+    }
+}
+
+#[test]
 fn gram_matrices_are_covariances() {
     let (x, z) = (mixed_rows(40, 1), mixed_rows(17, 2));
     for (k, kernel, theta) in bound(x.view()) {

@@ -115,6 +115,16 @@ pub(crate) fn tasks(n_tasks: usize) -> Vec<Task> {
     task::registry().iter().flat_map(|entry| (entry.examples)(n_tasks)).collect()
 }
 
+/// The names that refusals of an unknown value listed are those of the arguments.
+pub(crate) fn assert_known(entry: &str, refused: Vec<Vec<String>>, mut names: Vec<String>) {
+    assert!(!refused.is_empty(), "{entry} refused no unknown value");
+    let mut known = refused.concat();
+    known.sort();
+    known.dedup();
+    names.sort();
+    assert_eq!(known, names, "{entry}");
+}
+
 /// Names of the warnings of a fit, in order.
 pub(crate) fn warnings(gp: &FittedMultiTaskGp) -> Vec<String> {
     let name = |w: &Warning| format!("{w:?}").split([' ', '{']).next().unwrap().to_string();

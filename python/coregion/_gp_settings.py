@@ -1,0 +1,170 @@
+"""The constructor arguments of `MultiTaskGP` as the core takes them."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _arrays
+from ._errors import incompatible, invalid, wrong_shape
+from ._estimator import kernel_tree, task_tree
+from ._random import seed_of
+
+if TYPE_CHECKING:
+    from ._gp import MultiTaskGP
+
+Floats = NDArray[np.float64]
+
+_NOISE = ("shared", "per-task", "full", "none")
+_CG = {
+    "tolerance": False,
+    "probe_tolerance": False,
+    "max_iterations": True,
+    "rank": True,
+    "n_probes": True,
+    "seed": True,
+}
+"""Settings of the iterative solver, and whether they are whole numbers."""
+
+
+def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> dict[str, Any]:
+    """The settings by the names of the core's ``fit``.
+
+    Raises
+    ------
+    ValueError
+        For a setting that is not accepted, with its name, what it was and what was expected.
+    """
+    from .kernels import Matern52
+
+    kernel, task = _term(gp)
+    if gp.warp is not None:
+        expected = "None: this version transforms no outputs; transform them before fit"
+        raise invalid("warp", repr(gp.warp), expected)
+    gp._check_device()
+    return {
+        "kernel": kernel_tree(Matern52() if kernel is None else kernel, feature_names),
+        "task": None if task is None else task_tree(task),
+        "noise": _noise(gp.noise, n_tasks),
+        "mean": _mean(gp.mean, n_tasks),
+        "normalize_x": _arrays.switch(gp.normalize_x, "normalize_x"),
+        "normalize_y": _arrays.switch(gp.normalize_y, "normalize_y"),
+        "optimizer": "none" if gp.optimizer is None else _word(gp.optimizer, "optimizer"),
+        "solver": _word(gp.solver, "solver"),
+        "fixed": _paths(gp.fixed, "fixed"),
+        "ties": _ties(gp.ties),
+        "n_restarts": _arrays.count(gp.n_restarts, "n_restarts"),
+        "max_iterations": None if gp.max_iter is None else _arrays.count(gp.max_iter, "max_iter"),
+        "tolerance": None if gp.tol is None else _arrays.positive(gp.tol, "tol"),
+        "seed": seed_of(gp.random_state, default=0),
+        "memory_budget": memory(gp.memory_budget, "memory_budget"),
+        "solver_memory": memory(gp.solver_memory, "solver_memory"),
+        "cg": _cg(gp.cg),
+    }
+
+
+def _term(gp: MultiTaskGP) -> tuple[Any, Any]:
+    """The kernel and the task covariance, given one by one or as a list of one pair."""
+    if gp.terms is None:
+        return gp.kernel, gp.task
+    if gp.kernel is not None or gp.task is not None:
+        raise incompatible("terms and kernel or task", "give kernel and task, or a list of one such pair")
+    expected = "a list of one pair (kernel, task): this version serves one separable term"
+    if not isinstance(gp.terms, (list, tuple)):
+        raise invalid("terms", repr(gp.terms), expected)
+    if len(gp.terms) != 1:
+        raise invalid("terms", f"{len(gp.terms)} terms", expected)
+    pair = gp.terms[0]
+    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+        raise invalid("terms", repr(gp.terms), expected)
+    return pair[0], pair[1]
+
+
+def _word(value: Any, argument: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise invalid(argument, repr(value), "a word")
+
+
+def _noise(noise: Any, n_tasks: int) -> str | Floats:
+    shapes = f"variances {(n_tasks,)} or a covariance {(n_tasks, n_tasks)}"
+    expected = f"'shared', 'per-task', 'full', 'none' or an array: {shapes}"
+    if noise is None:
+        return "none"
+    if isinstance(noise, str):
+        if noise in _NOISE:
+            return noise
+        raise invalid("noise", repr(noise), expected)
+    array = _arrays.to_floats(noise, "noise")
+    if array.shape not in ((n_tasks,), (n_tasks, n_tasks)):
+        raise wrong_shape("noise", f"shape {array.shape}", expected)
+    _arrays.finite(array, "noise")
+    return array
+
+
+def _mean(mean: Any, n_tasks: int) -> str | Floats:
+    expected = f"'zero', 'constant' or an array of constants {(n_tasks,)}"
+    if isinstance(mean, str):
+        if mean in ("zero", "constant"):
+            return mean
+        raise invalid("mean", repr(mean), expected)
+    if mean is None or callable(mean):
+        raise invalid("mean", repr(mean), f"{expected}; this version has no basis functions")
+    array = _arrays.to_floats(mean, "mean")
+    if array.shape != (n_tasks,):
+        raise wrong_shape("mean", f"shape {array.shape}", expected)
+    _arrays.finite(array, "mean")
+    return array
+
+
+def _paths(value: Any, argument: str) -> list[str]:
+    """Paths of parameters; one alone may come without a list."""
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, (list, tuple)) or not all(isinstance(path, str) for path in listed):
+        raise invalid(argument, repr(value), "a list of paths of parameters, as in parameters_")
+    return list(listed)
+
+
+def _ties(value: Any) -> list[tuple[str, str]]:
+    expected = "a list of pairs of paths of parameters, as in parameters_"
+    if not isinstance(value, (list, tuple)):
+        raise invalid("ties", repr(value), expected)
+    pairs = []
+    for pair in value:
+        is_pair = isinstance(pair, (list, tuple)) and len(pair) == 2
+        if not is_pair or not all(isinstance(path, str) for path in pair):
+            raise invalid("ties", repr(value), expected)
+        pairs.append((pair[0], pair[1]))
+    return pairs
+
+
+def memory(value: Any, argument: str) -> int | None:
+    """Bytes; ``None`` for the default of the core."""
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():  # 2e9 is how people write it
+        value = int(value)
+    return _arrays.count(value, argument, least=1)
+
+
+def _cg(value: Any) -> dict[str, float] | None:
+    if value is None:
+        return None
+    expected = f"a dictionary with some of: {', '.join(_CG)}"
+    if not isinstance(value, Mapping):
+        raise invalid("cg", repr(value), expected)
+    out: dict[str, float] = {}
+    for name, number in value.items():
+        if name not in _CG:
+            raise invalid("cg", f"a setting {name!r}", expected)
+        if _CG[name]:
+            out[name] = _arrays.count(number, f"cg[{name!r}]")
+        elif isinstance(number, numbers.Real):
+            out[name] = _arrays.positive(number, f"cg[{name!r}]")
+        else:
+            raise invalid(f"cg[{name!r}]", repr(number), "a number")
+    return out

@@ -1,0 +1,423 @@
+"""What a fitted Gaussian process answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _arrays, _core, _data, _prediction
+from ._errors import invalid
+from ._estimator import Estimator
+from ._random import seed_of
+from ._task_view import TaskView
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Floats = NDArray[np.float64]
+
+
+class Posterior(Estimator):
+    """The methods of a fitted `MultiTaskGP`."""
+
+    random_state: Any
+
+    def predict(
+        self,
+        X: Any,
+        *,
+        return_std: bool = False,
+        return_cov: bool = False,
+        include_noise: bool = False,
+        tasks: Any = None,
+        given: Any = None,
+        quantiles: Any = None,
+    ) -> Any:
+        """Predictions at new inputs, in the units of y.
+
+        Parameters
+        ----------
+        X : array-like (m, d)
+        return_std : bool
+            Whether standard deviations come with the means.
+        return_cov : bool
+            Whether the covariance of all predictions comes with the means; ``cov[i, t, j, s]`` is that of
+            task t at row i and task s at row j.
+        include_noise : bool
+            Whether uncertainty, and with ``given`` also the mean, is that of a new observation; otherwise of
+            the latent functions.
+        tasks : array-like (m,), optional
+            The task wanted at each row; answers then are vectors.
+        given : array-like (m, T), optional
+            What was measured at the new rows, NaN where not. The model is conditioned on it, row by row;
+            given entries come back as they are. A data frame may have columns for some of the tasks only.
+        quantiles : list of float, optional
+            Levels above 0 and below 1.
+
+        Returns
+        -------
+        mean : array (m, T), or (m,) with ``tasks`` and where y was a vector
+        std : array of the same shape
+            With ``return_std``.
+        cov : array (m, T, m, T), or (m, m)
+            With ``return_cov``.
+        quantiles : array (m, T, q), or (m, q)
+            With ``quantiles``, in place of the mean.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For inputs that do not fit, unknown tasks, and kinds of answers that exclude each other.
+        MemoryBudgetError
+            For a covariance beyond ``memory_budget``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import coregion as cg
+        >>> X = np.linspace(0.0, 6.0, 30)[:, None]
+        >>> Y = np.column_stack([np.sin(X), np.cos(X)]) + 0.1 * np.cos(X * [40.0, 52.0])
+        >>> gp = cg.MultiTaskGP().fit(X, Y)
+        >>> mean, std = gp.predict([[1.0], [2.5]], return_std=True, include_noise=True)
+        >>> mean.shape, std.shape
+        ((2, 2), (2, 2))
+        >>> gp.predict([[1.0], [2.5]], tasks=[0, 1]).shape
+        (2,)
+        >>> float(gp.predict([[1.0], [2.5]], given=[[0.8, np.nan], [np.nan, np.nan]])[0, 0])
+        0.8
+        """
+        model = self._model()
+        _prediction.check_kinds(return_std, return_cov, quantiles, include_noise, given)
+        at = None if quantiles is None else _prediction.levels(quantiles)
+        x = self._rows(X)
+        numbers = self._task_numbers(tasks, len(x))
+        measured = None if given is None else self._table(given, "given", len(x))
+        with_std = bool(return_std) or at is not None
+        mean, std = _prediction.moments(
+            model, x, measured, numbers, std=with_std, include_noise=bool(include_noise)
+        )
+        if numbers is None:
+            mean, std = self._squeezed(mean), self._squeezed(std)
+        if at is not None:
+            return _prediction.quantile_values(mean, std, at)  # type: ignore[arg-type]
+        names = self.task_names_ if numbers is None else []
+        out = self._as_output(mean, names, X)
+        if return_cov:
+            cov = _prediction.covariance(model, x, numbers, bool(include_noise))
+            return out, cov[:, 0, :, 0] if numbers is None and self._vector else cov
+        return (out, self._as_output(std, names, X)) if return_std else out
+
+    def _model_mean(self, x: Floats) -> Floats:
+        mean, _ = self._model().predict(x, std=False, include_noise=False)
+        return np.asarray(mean)
+
+    def condition(self, X: Any, y: Any, noise_variance: Any = None, *, tasks: Any = None) -> Self:
+        """A new fitted estimator that has seen more rows, with all parameters held.
+
+        Exact: what a model of all rows says at these parameters.
+
+        Parameters
+        ----------
+        X : array-like (m, d)
+        y : array-like (m, T), or (m,) where y was a vector and with ``tasks``
+            NaN where nothing was measured.
+        noise_variance : array-like of the shape of y, optional
+            Known variances of the noise; needed where ``fit`` had them.
+        tasks : array-like (m,), optional
+            The task of each row, where y is a list of observations.
+
+        Returns
+        -------
+        MultiTaskGP
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For shapes and numbers that do not fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import coregion as cg
+        >>> X = np.linspace(0.0, 6.0, 30)[:, None]
+        >>> Y = np.column_stack([np.sin(X), np.cos(X)]) + 0.1 * np.cos(X * [40.0, 52.0])
+        >>> gp = cg.MultiTaskGP().fit(X, Y)
+        >>> more = gp.condition([[8.0]], [[np.sin(8.0), np.nan]])
+        >>> before, after = (m.predict([[8.0]], return_std=True)[1][0, 0] for m in (gp, more))
+        >>> bool(after < before)
+        True
+        """
+        model, x = self._model(), self._rows(X)
+        if tasks is not None:
+            y = _arrays.vector(y, "y", len(x), "row of X")
+            names = self.task_names_
+            labels = [names[place] for place in self._labels.places_of(tasks, "tasks", len(x))]
+            known = None
+            if noise_variance is not None:
+                known = _arrays.vector(noise_variance, "noise_variance", len(x), "row of X")
+            added = _core.Dataset.long(x, y, labels, noise_variances=known, task_names=names)
+            return self._with_model(model.condition(added.x, added.y, noise_variances=added.noise_variances))
+        table = self._table(y, "y", len(x))
+        variances = _data.noise_table(noise_variance, table.shape, self._vector)
+        return self._with_model(model.condition(x, table, noise_variances=variances))
+
+    def task_view(self, task: Any) -> TaskView:
+        """One task as a model of its own: what all tasks say of it.
+
+        Parameters
+        ----------
+        task : str or int
+            Name or number of the task.
+
+        Returns
+        -------
+        TaskView
+            Its answers have no axis for the tasks.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        UnknownNameError
+            Where there is no such task.
+        """
+        self._model()
+        return TaskView(self, self._labels.place(task))  # type: ignore[arg-type]
+
+    def impute(self, *, return_std: bool = False, include_noise: bool = True) -> Any:
+        """The training table with its gaps filled by the conditional means.
+
+        What was observed comes back as it is, with standard deviation 0. With ``noise="full"`` a gap is
+        also read off the errors of the other tasks at its row.
+
+        Parameters
+        ----------
+        return_std : bool
+            Whether standard deviations come with the table.
+        include_noise : bool
+            Whether they are of a new observation; otherwise of the latent function.
+
+        Returns
+        -------
+        table : array (n, T), or (n,) where y was a vector
+            For a list of observations the rows are the distinct inputs, as in ``model_.data.x``.
+        std : array of the same shape
+            With ``return_std``.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import coregion as cg
+        >>> X = np.linspace(0.0, 6.0, 30)[:, None]
+        >>> Y = np.column_stack([np.sin(X), np.cos(X)]) + 0.1 * np.cos(X * [40.0, 52.0])
+        >>> Y[3, 1] = np.nan
+        >>> table = cg.MultiTaskGP().fit(X, Y).impute()
+        >>> bool(abs(table[3, 1] - np.cos(X[3, 0])) < 0.2), bool(table[2, 1] == Y[2, 1])
+        (True, True)
+        """
+        std = _arrays.switch(return_std, "return_std")
+        noise = _arrays.switch(include_noise, "include_noise")
+        mean, deviation = self._model().impute(std=std, include_noise=noise)
+        names = self.task_names_
+        out = self._as_output(self._squeezed(mean), names, None)
+        return (out, self._as_output(self._squeezed(deviation), names, None)) if std else out
+
+    def sample_y(
+        self, X: Any, n_samples: int = 1, random_state: Any = 0, *, include_noise: bool = False
+    ) -> Floats:
+        """Joint draws of all tasks at all rows.
+
+        Parameters
+        ----------
+        X : array-like (m, d)
+        n_samples : int
+            Number of draws.
+        random_state : int, numpy RandomState or Generator, or None
+            The same state gives the same draws; ``None`` takes it from numpy's global state.
+        include_noise : bool
+            Whether draws are of new observations; otherwise of the latent functions.
+
+        Returns
+        -------
+        array (m, T, n_samples), or (m, n_samples) where y was a vector
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For inputs that do not fit.
+        MemoryBudgetError
+            Beyond ``memory_budget``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import coregion as cg
+        >>> X = np.linspace(0.0, 6.0, 30)[:, None]
+        >>> Y = np.column_stack([np.sin(X), np.cos(X)]) + 0.1 * np.cos(X * [40.0, 52.0])
+        >>> cg.MultiTaskGP().fit(X, Y).sample_y([[1.0], [2.0], [3.0]], n_samples=5).shape
+        (3, 2, 5)
+        """
+        x = self._rows(X)
+        number = _arrays.count(n_samples, "n_samples", least=1)
+        noise = _arrays.switch(include_noise, "include_noise")
+        seed = seed_of(random_state, default=None)
+        return np.asarray(self._squeezed(self._model().sample(x, number, include_noise=noise, seed=seed)))
+
+    def leave_one_out(self, by: str = "row", groups: Any = None, *, return_log_density: bool = False) -> Any:
+        """What the model says of each training observation from all others, in closed form.
+
+        Parameters, scales and the mean are held at their values, which had seen what is left out: for few
+        rows and many parameters the answer is somewhat optimistic.
+
+        Parameters
+        ----------
+        by : {"row", "entry", "task"}
+            What is left out at a time: all tasks at one input, one task at one input, or a whole task.
+        groups : array-like (n,), optional
+            Labels of the rows that are left out together; with ``by="entry"`` one task of them at a time.
+        return_log_density : bool
+            Whether log predictive densities of what is left out together come as well.
+
+        Returns
+        -------
+        mean, std : arrays (n, T), (n,) where y was a vector, (N,) in the order given for observations
+            Means and standard deviations of the observation; NaN where nothing was observed.
+        log_density : array
+            (n, T) for entries, (n, 1) for rows, (1, T) for tasks, (G, 1) for groups of rows and (G, T) for
+            those of entries, groups in the order of their sorted labels. For a list of observations the
+            rows are the distinct inputs, as in ``model_.data.x``.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For another ``by`` and for labels that do not fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import coregion as cg
+        >>> X = np.linspace(0.0, 6.0, 30)[:, None]
+        >>> Y = np.column_stack([np.sin(X), np.cos(X)]) + 0.1 * np.cos(X * [40.0, 52.0])
+        >>> gp = cg.MultiTaskGP().fit(X, Y)
+        >>> rows, entries = (gp.leave_one_out(by=by)[1] for by in ("row", "entry"))
+        >>> bool((entries <= rows).all())
+        True
+        """
+        return leave_one_out(self, by, groups, return_log_density)
+
+    def k_fold(self, groups: Any) -> tuple[Any, Any]:
+        """Each group of rows predicted from all others, the covariance factored anew for each.
+
+        The same numbers as `leave_one_out` with groups, at the cost of one factorisation for each group
+        and less memory. Parameters are held.
+
+        Parameters
+        ----------
+        groups : array-like (n,), or int
+            Labels of the rows; a whole number k makes k random groups of nearly equal size, the same ones
+            for the same ``random_state``.
+
+        Returns
+        -------
+        mean, std : arrays of the shapes of `leave_one_out`
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For labels that do not fit.
+        """
+        model = self._model()
+        if _arrays.is_whole(groups):
+            codes = random_groups(groups, model.data.n_rows, seed_of(self.random_state, default=0))
+        else:
+            found = self._groups(groups)
+            if found is None:
+                raise invalid("groups", "None", "labels of the rows, or a number of groups")
+            codes = found
+        mean, std = model.k_fold(codes)
+        return self._at_observations(mean), self._at_observations(std)
+
+    def log_marginal_likelihood(self, parameters: Any = None, *, eval_gradient: bool = False) -> Any:
+        """Log marginal likelihood in nats: total, natural logarithm, in the units of y.
+
+        Parameters
+        ----------
+        parameters : dict of array, optional
+            Values by path, as in ``parameters_``; those not given keep their values.
+        eval_gradient : bool
+            Whether the gradient comes as well, with respect to the parameters in their natural units.
+
+        Returns
+        -------
+        value : float
+        gradient : dict of array
+            By path, with ``eval_gradient``.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        UnknownNameError
+            For a path that is none of the model.
+        ValueError
+            For values of another shape or that no parameter may have.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import coregion as cg
+        >>> X = np.linspace(0.0, 6.0, 30)[:, None]
+        >>> gp = cg.MultiTaskGP().fit(X, np.sin(X[:, 0]) + 0.1 * np.cos(40.0 * X[:, 0]))
+        >>> path = "terms[0].kernel.lengthscale"
+        >>> twice = {path: 2.0 * gp.parameters_[path]}
+        >>> gp.log_marginal_likelihood(twice) < gp.log_marginal_likelihood_
+        True
+        """
+        model = self._model()
+        with_gradient = _arrays.switch(eval_gradient, "eval_gradient")
+        if parameters is None and not with_gradient:
+            return float(model.log_likelihood)
+        if parameters is not None and not hasattr(parameters, "items"):
+            raise invalid("parameters", type(parameters).__name__, "a dictionary of arrays by path")
+        values = {
+            str(path): _arrays.to_floats(value, f"parameters[{path!r}]")
+            for path, value in (parameters or {}).items()
+        }
+        value, gradient = model.log_marginal_likelihood(values)
+        return (float(value), dict(gradient)) if with_gradient else float(value)
+
+
+def leave_one_out(estimator: Estimator, by: Any, groups: Any, return_log_density: Any) -> Any:
+    """Leave-one-out of either estimator."""
+    model = estimator._model()
+    if by not in ("row", "entry", "task"):
+        raise invalid("by", repr(by), "'row', 'entry' or 'task'")
+    with_density = _arrays.switch(return_log_density, "return_log_density")
+    mean, std, density = model.leave_one_out(by, estimator._groups(groups))
+    mean, std = estimator._at_observations(mean), estimator._at_observations(std)
+    return (mean, std, np.asarray(density)) if with_density else (mean, std)
+
+
+def random_groups(k: int, n: int, seed: int, argument: str = "groups") -> NDArray[np.int64]:
+    """k random groups of n rows, of nearly equal size."""
+    if not 2 <= k <= n:
+        raise invalid(argument, f"{k} groups", f"2 to {n}, the number of rows")
+    codes = np.arange(n, dtype=np.int64) * int(k) // n
+    return np.random.default_rng(seed).permutation(codes)

@@ -1,0 +1,96 @@
+"""Predictions of a fitted model: tables, single tasks, quantiles, covariances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _arrays, _core
+from ._errors import incompatible, invalid, wrong_shape
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+_BLOCK = 1 << 22
+"""Entries of the tables made at a time where one task of each row is wanted."""
+
+
+def levels(quantiles: Any) -> Floats:
+    """Levels of quantiles, between 0 and 1."""
+    out = _arrays.to_floats(quantiles, "quantiles")
+    if out.ndim != 1 or out.size == 0:
+        raise wrong_shape("quantiles", f"shape {out.shape}", "a list of levels, such as [0.05, 0.5, 0.95]")
+    wrong = ~((out > 0.0) & (out < 1.0))
+    if wrong.any():
+        raise invalid("quantiles", repr(float(out[wrong][0])), "levels above 0 and below 1")
+    return out
+
+
+def check_kinds(return_std: Any, return_cov: Any, quantiles: Any, include_noise: Any, given: Any) -> None:
+    """Refuses more than one kind of answer at a time, and what no solver serves."""
+    for name, value in (
+        ("return_std", return_std),
+        ("return_cov", return_cov),
+        ("include_noise", include_noise),
+    ):
+        _arrays.switch(value, name)
+    if return_std and return_cov:
+        raise incompatible(
+            "return_std and return_cov", "standard deviations are roots of the diagonal of cov"
+        )
+    if quantiles is not None and (return_std or return_cov):
+        raise incompatible("quantiles and return_std or return_cov", "ask for one kind of answer at a time")
+    if given is not None and return_cov:
+        raise incompatible("given and return_cov", "ask for return_std")
+
+
+def moments(
+    model: Any, x: Floats, given: Floats | None, numbers: Counts | None, *, std: bool, include_noise: bool
+) -> tuple[Floats, Floats | None]:
+    """Means and standard deviations: tables (m, T), or vectors (m,) of one task for each row."""
+    if numbers is None:
+        return _table(model, x, given, std, include_noise)
+    means, stds = np.empty(len(x)), np.empty(len(x)) if std else None
+    for rows in blocks(len(x), model.data.n_tasks):
+        part = None if given is None else given[rows]
+        mean, deviation = _table(model, x[rows], part, std, include_noise)
+        at = (np.arange(len(mean)), numbers[rows])
+        means[rows] = mean[at]
+        if stds is not None and deviation is not None:
+            stds[rows] = deviation[at]
+    return means, stds
+
+
+def _table(
+    model: Any, x: Floats, given: Floats | None, std: bool, include_noise: bool
+) -> tuple[Floats, Floats | None]:
+    if given is None:
+        mean, deviation = model.predict(x, std=std, include_noise=include_noise)
+    else:
+        mean, deviation = model.predict_given(x, given, std=std, include_noise=include_noise)
+    return mean, deviation
+
+
+def blocks(n_rows: int, n_tasks: int) -> Iterator[slice]:
+    """Stretches of rows whose tables have a bounded number of entries."""
+    step = max(1, _BLOCK // max(1, n_tasks))
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
+def covariance(model: Any, x: Floats, numbers: Counts | None, include_noise: bool) -> Floats:
+    """Covariances (m, T, m, T), or (m, m) of one task for each row."""
+    full = np.asarray(model.predict_covariance(x, include_noise=include_noise))
+    if numbers is None:
+        return full
+    rows = np.arange(len(x))
+    return np.asarray(full[rows[:, None], numbers[:, None], rows[None, :], numbers[None, :]])
+
+
+def quantile_values(mean: Floats, std: Floats, at: Floats) -> Floats:
+    """Quantiles of normal distributions, the levels along a new last axis."""
+    scores = np.asarray([_core.normal_quantile(float(p)) for p in at])
+    return np.asarray(mean[..., None] + std[..., None] * scores)
