@@ -18,6 +18,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import coregion as cg
 import numpy as np
 from common import figures
 from common.densities import Gap, log_density, mean_error, total_error
@@ -25,10 +26,8 @@ from common.jura import METALS, PLACE, Sites, middle, rough, same_class
 from common.left_out import Alone, Baseline, Joint, Judged
 from common.selection import n_learned
 from common.threads import in_threads
-from numpy.typing import NDArray
-
-import coregion as cg
 from coregion import kernels, tasks
+from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
@@ -67,12 +66,13 @@ def main() -> None:
 
     print("1. Every candidate fitted once, the sites left out one at a time\n")
     candidates = fitted(training)
-    print_comparison(candidates, training)
+    print_comparison(candidates)
     print("  M12, M32: Matern 1/2 and 3/2 on the location; class: rock * land use; density of the")
     print(f"  {len(METALS)} metals of a site together; error: root mean square in standard deviations\n")
-    fits = candidates + simple(training)
+    others = simple(training)
+    fits = [*candidates, *others]
     print("  What is simpler, left out in the same way, and the processes of one metal each:\n")
-    print_simple(fits, candidates)
+    print_simple(fits, others)
 
     first = max(candidates, key=Judged.total)
     print("2. The same sites by ten-fold cross-validation that learns everything anew\n")
@@ -105,20 +105,37 @@ def processes() -> dict[str, dict[str, Any]]:
     }
 
 
-def fitted(training: Sites) -> list[Judged]:
-    """Every process, and kernel ridge regression, fitted and judged at the sites left out."""
+@dataclass
+class Candidate(Judged):
+    """A model of all metals, with what else the table says of it."""
 
-    def process(item: tuple[str, dict[str, Any]]) -> Judged:
+    error: float = np.nan
+    """Root mean square error of what is left out, each metal in units of its standard deviation."""
+    n_parameters: int = 0
+    likelihood: str = "-"
+    seconds: float = 0.0
+
+
+def fitted(training: Sites) -> list[Candidate]:
+    """Every process, and kernel ridge regression, fitted and judged at the sites left out."""
+    logs = training.logs.to_numpy()
+
+    def judged(name: str, estimator: cg.MultiTaskGP | cg.MultiTaskKernelRidge) -> Candidate:
+        mean, _, density = estimator.leave_one_out(by="row", return_log_density=True)
+        error = np.sqrt(np.mean(((logs - mean) ** 2).mean(axis=0) / logs.var(axis=0)))
+        return Candidate(name, Joint(estimator), density.ravel(), error=error)
+
+    def process(item: tuple[str, dict[str, Any]]) -> Candidate:
         gp = cg.MultiTaskGP(**item[1]).fit(training.X, training.logs)
-        model = Joint(gp)
-        left_out = model.left_out(training, "row")
-        return Judged(item[0], model, left_out, n_learned(gp), gp.report_.wall_time)
+        out = judged(item[0], gp)
+        out.n_parameters, out.seconds = n_learned(gp), gp.report_.wall_time
+        out.likelihood = f"{gp.log_marginal_likelihood_:.2f}"
+        return out
 
     clock = time.perf_counter()
-    model = Joint(ridge(training))
-    seconds = time.perf_counter() - clock
-    judged = Judged("ridge, M12", model, model.left_out(training, "row"), 1, seconds)
-    return [*in_threads(process, processes().items()), judged]
+    last = judged("ridge, M12", ridge(training))
+    last.n_parameters, last.seconds = 1, time.perf_counter() - clock  # the penalty
+    return [*in_threads(process, processes().items()), last]
 
 
 def ridge(training: Sites) -> cg.MultiTaskKernelRidge:
@@ -156,35 +173,29 @@ def simple(training: Sites) -> list[Judged]:
     return [Judged(name, model, model.left_out(training, "row")) for name, model in models.items()]
 
 
-def print_comparison(candidates: list[Judged], training: Sites) -> None:
+def print_comparison(candidates: list[Candidate]) -> None:
     """Prints the candidates in the order of their log density, the best first."""
     order = sorted(candidates, key=Judged.total, reverse=True)
     width = max(len(m.name) for m in order)
-    logs = training.logs.to_numpy()
     print("Left out by row: log predictive density, differences to the best")
     print(
         f"  {'model':{width}} {'log density':>12} {'std err':>9} {'difference':>11} {'std err':>9} "
         f"{'error':>7} {'parameters':>10} {'log likelihood':>14} {'seconds':>8}"
     )
     for m in order:
-        estimator = m.model.estimator
-        mean, _ = estimator.leave_one_out(by="row")
-        error = np.sqrt(np.mean(((logs - mean) ** 2).mean(axis=0) / logs.var(axis=0)))
         gap = Gap.of(m.left_out, order[0].left_out)
-        is_gp = isinstance(estimator, cg.MultiTaskGP)
-        likelihood = f"{estimator.log_marginal_likelihood_:.2f}" if is_gp else "-"
         print(
             f"  {m.name:{width}} {m.total():12.2f} {total_error(m.left_out):9.2f} {gap.sum:11.2f} "
-            f"{gap.error:9.2f} {error:7.4f} {m.n_parameters:10} {likelihood:>14} {m.seconds:8.2f}"
+            f"{gap.error:9.2f} {m.error:7.4f} {m.n_parameters:10} {m.likelihood:>14} {m.seconds:8.2f}"
         )
     print()
 
 
-def print_simple(fits: list[Judged], candidates: list[Judged]) -> None:
+def print_simple(fits: list[Judged], others: list[Judged]) -> None:
     """Prints the others, against the best of all."""
     best = max(fits, key=Judged.total)
     print(f"  {'':37} log density  difference  std err")
-    for m in fits[len(candidates) :]:
+    for m in others:
         gap = Gap.of(m.left_out, best.left_out)
         print(f"  {m.name:37} {m.total():11.2f} {gap.sum:11.2f} {gap.error:8.2f}")
     print(f"  (differences to {best.name})\n")
@@ -253,9 +264,9 @@ def print_folds(refits: list[Refit]) -> None:
             f"{b.sum:10.2f} {b.error:8.2f} | {gap:7.2f} {gap / r.n_parameters:11.2f}"
         )
     closed, learned = (sum(r.seconds[way] for r in refits) for way in (0, 1))
-    gap = Gap.of(held.anew, anew.anew)
+    loss = Gap.of(held.anew, anew.anew)
     same = held.name == anew.name
-    other = "the same." if same else f"{anew.name}, by {-gap.sum:.2f} ± {gap.error:.2f} nats."
+    other = "the same." if same else f"{anew.name}, by {-loss.sum:.2f} ± {loss.error:.2f} nats."
     print(
         f"\n  Once the candidates are fitted the closed form takes {closed:.3f} s for all of them, "
         f"the refits {learned:.1f} s:\n"
@@ -286,14 +297,16 @@ def print_questions(training: Sites, validation: Sites, fits: list[Judged]) -> N
         f"  Median distance to the nearest site learned from: {one} for sites left out one at a time,\n"
         f"  {square} for squares, {unseen} for the validation sites.\n"
     )
-    ways = {"site": ("row", None), "entry": ("entry", None), "metal": ("task", None)}
+    ways: dict[str, tuple[str, Any]] = {
+        "site": ("row", None),
+        "entry": ("entry", None),
+        "metal": ("task", None),
+    }
     ways["square"] = ("row", squares)
-    table = np.full((len(fits), len(ways)), np.nan)
+    table = np.empty((len(fits), len(ways)))
     for row, m in zip(table, fits):
         for k, (by, groups) in enumerate(ways.values()):
-            densities = m.model.left_out(training, by, groups)
-            if densities is not None:
-                row[k] = densities.sum() / training.logs.size
+            row[k] = m.model.left_out(training, by, groups).sum() / training.logs.size
     best = np.nanmax(table, axis=0)
     print(f"  {'nats a value':37}", *(f"{name:>9}" for name in ways))
     for m, row in zip(fits, table):
@@ -333,11 +346,11 @@ def print_referee(fits: list[Judged]) -> None:
         f"these are in the\n  same order at the validation sites, {against} clearly in the other."
     )
     first, best = order[0], order[int(unseen.argmax())]
-    gap, m = Gap.of(first.unseen, best.unseen), len(first.unseen)
+    gap, count = Gap.of(first.unseen, best.unseen), len(first.unseen)
     print(
         f"  Chosen: {first.name}. At the validation sites the best is {best.name};\n"
-        f"  the chosen one has {-gap.sum / m:.3f} nats a site less, "
-        f"standard error {gap.error / m:.3f}.\n"
+        f"  the chosen one has {-gap.sum / count:.3f} nats a site less, "
+        f"standard error {gap.error / count:.3f}.\n"
     )
 
 

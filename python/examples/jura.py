@@ -16,15 +16,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import coregion as cg
 import numpy as np
 from common import figures, selection
 from common.difference import compared, decimals
 from common.jura import METALS, PLACE, Sites, middle, rough, same_class
 from common.score import LEVEL, Gaussian, Score
 from common.threads import in_threads
-
-import coregion as cg
 from coregion import kernels, tasks
+from numpy.typing import NDArray
 
 PARTS = 5
 """Parts of the cross-validation."""
@@ -92,16 +92,16 @@ def from_place(best: selection.Candidate, jobs: list[Job], training: Sites, vali
     """Scores the chosen model and what it is compared with at the validation sites."""
     mean, std = best.gp.predict(validation.X, return_std=True, include_noise=True)
 
-    def alone(metal: str) -> tuple[np.ndarray, np.ndarray]:
+    def alone(metal: str) -> Gaussian:
         gp = cg.MultiTaskGP(kernel=best.settings["kernel"]).fit(training.X, training.logs[metal])
-        return gp.predict(validation.X, return_std=True, include_noise=True)
+        return Gaussian(*gp.predict(validation.X, return_std=True, include_noise=True))
 
     multi, single, trivial = {}, {}, {}
     singles = in_threads(alone, METALS)
     for t, metal in enumerate(METALS):
         truth, n = validation.logs[metal].to_numpy(), len(validation)
         multi[metal] = Score.of(truth, Gaussian(mean[:, t], std[:, t]))
-        single[metal] = Score.of(truth, Gaussian(*singles[t]))
+        single[metal] = Score.of(truth, singles[t])
         # The mean of the concentrations; the density is that of the logs' Gaussian.
         concentrations = np.full(n, training.metals[metal].mean())
         trivial[metal] = Score.of(truth, Gaussian.of_training(training.logs[metal], n), concentrations)
@@ -203,11 +203,11 @@ class Variant(NamedTuple):
         return Gaussian(mean[:, wanted], std[:, wanted])
 
 
-def parts(sites: Sites) -> np.ndarray:
+def parts(sites: Sites) -> NDArray[np.int64]:
     """The part of the cross-validation of each site: squares a knight's move apart belong to the same
     part, so that no two of a part touch."""
     x, y = np.floor(sites.X[PLACE].to_numpy().T / SQUARE).astype(int)
-    return (x + 2 * y) % PARTS
+    return np.asarray((x + 2 * y) % PARTS)
 
 
 def cross_validate(
@@ -293,7 +293,6 @@ def cokrige(job: Job, kernel: kernels.Kernel, training: Sites, validation: Sites
 def draw(folder: Path, job: Job, shown: Cokriged, gp: cg.MultiTaskGP, validation: Sites) -> None:
     """Cadmium predicted with and without other metals, and the correlations learned."""
     import matplotlib.pyplot as plt
-
     from coregion import plots
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")

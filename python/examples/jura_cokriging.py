@@ -17,16 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import coregion as cg
 import numpy as np
 import pandas as pd
 from common import figures, selection
 from common.difference import compared, decimals, in_short
 from common.jura import PLACE, Sites, middle, rough, same_class
 from common.score import LEVEL, Gaussian, Score
-from numpy.typing import NDArray
-
-import coregion as cg
 from coregion import kernels
+from numpy.typing import NDArray
 
 SEEING = 6
 """The first so many lines of a job see the other metals at the validation sites; the last of them is least
@@ -163,7 +162,7 @@ def run(job: Job, split: Split, number: int) -> Outcome:
     gaps = int(Y.isna().to_numpy().sum())
     print(f"  {len(Y)} rows, {Y.shape[1]} tasks, {gaps} gaps: log marginal likelihood of what was observed")
     # Of three tasks one factor and a diagonal are no less than the free form.
-    ranks = [None, 1] if Y.shape[1] > 3 else [None]
+    ranks: list[int | None] = [None, 1] if Y.shape[1] > 3 else [None]
     candidates = selection.compare(X, Y, KERNELS, ranks, ["per-task", "full"])
     full = next(c for c in candidates if c.settings["noise"] == "full")
     each = next(c for c in candidates if c.settings["noise"] == "per-task")

@@ -15,10 +15,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "python" / "examples"
-RUST_OUTPUT = ROOT / "target" / "figures"
-"""What the Rust examples printed: ``<example>.txt``."""
-REQUIRED = "COREGION_REQUIRE_RUST_OUTPUT"
-"""Where this environment variable is 1, a missing file of them is a failure."""
+RUST_OUTPUT = Path(os.environ.get("COREGION_RUST_OUTPUT") or ROOT / "target" / "figures")
+"""What the Rust examples printed: ``<example>.txt``, kept by ``cargo xtask test``."""
+REQUIRED = os.environ.get("COREGION_REQUIRE_RUST_OUTPUT") == "1"
+"""Whether a missing file of them is a failure."""
 
 SLOW = {"irish_wind", "jura_cokriging", "wind_gaps"}
 NAMES = [
@@ -169,7 +169,7 @@ def test_prints_what_the_rust_example_prints(example: str, figures: Path) -> Non
     path = RUST_OUTPUT / f"{example}.txt"
     if not path.exists():
         message = f"{path} is missing: cargo run --release --example {example} > {path}"
-        (pytest.fail if os.environ.get(REQUIRED) == "1" else pytest.skip)(message)
+        (pytest.fail if REQUIRED else pytest.skip)(message)
     expected = comparable(path.read_text(encoding="utf-8"), example)
     assert len(expected) > 20
     problems = differences(expected, comparable(output_of(example, figures), example))

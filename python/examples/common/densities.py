@@ -16,7 +16,8 @@ def log_density(residuals: Floats, covariances: Floats) -> Floats:
     half = np.linalg.solve(factors, residuals[..., None])[..., 0]
     log_det = np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
     constant = 0.5 * residuals.shape[-1] * np.log(2.0 * np.pi)
-    return -0.5 * (half**2).sum(axis=-1) - log_det - constant
+    densities: Floats = -0.5 * (half**2).sum(axis=-1) - log_det - constant
+    return densities
 
 
 class Gap(NamedTuple):

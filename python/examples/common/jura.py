@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-
 from coregion import kernels
+from numpy.typing import ArrayLike, NDArray
 
 from . import data
 
@@ -48,7 +47,8 @@ class Sites:
     def distances_to(self, others: Sites) -> NDArray[np.float64]:
         """Distance in km from each of some other sites to the nearest of these."""
         own, other = self.X[PLACE].to_numpy(), others.X[PLACE].to_numpy()
-        return np.linalg.norm(other[:, None] - own, axis=2).min(axis=1)
+        nearest: NDArray[np.float64] = np.linalg.norm(other[:, None] - own, axis=2).min(axis=1)
+        return nearest
 
     def squares(self, side: float = 1.0) -> NDArray[np.int64]:
         """The square of the map, of that side in km, that each site lies in, numbered from 0."""
@@ -67,7 +67,7 @@ class Sites:
 
 def middle(values: ArrayLike) -> float:
     """The median; of an even number of values the upper of the middle two."""
-    return float(np.quantile(values, 0.5, method="higher"))
+    return float(np.quantile(np.asarray(values, dtype=float), 0.5, method="higher"))
 
 
 def rough() -> kernels.Kernel:

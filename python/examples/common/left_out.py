@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import coregion as cg
 import numpy as np
 from numpy.typing import NDArray
-
-import coregion as cg
 
 from .densities import log_density
 from .jura import CATEGORIES, METALS, PLACE, Sites
@@ -26,12 +25,13 @@ class Joint:
     def __init__(self, estimator: cg.MultiTaskGP | cg.MultiTaskKernelRidge) -> None:
         self.estimator = estimator
 
-    def left_out(self, sites: Sites, by: str, groups: Any = None) -> Floats | None:
-        """Log densities of what is left out at a time, in closed form."""
+    def left_out(self, sites: Sites, by: str, groups: Any = None) -> Floats:
+        """Log densities of what is left out at a time, in closed form; NaN where they cannot be had."""
         try:
-            return self.estimator.leave_one_out(by, groups, return_log_density=True)[2].ravel()
+            _, _, density = self.estimator.leave_one_out(by, groups, return_log_density=True)
         except cg.IncompatibleError:
-            return None  # nothing is left to learn the intercept of a task from
+            return np.array([np.nan])  # nothing is left to learn the intercept of a task from
+        return np.ravel(density)
 
     def densities_at(self, training: Sites, at: Sites) -> Floats:
         """Log density of the metals of each site together."""
@@ -50,15 +50,15 @@ class Alone:
     def __init__(self, models: list[Joint]) -> None:
         self.models = models
 
-    def left_out(self, sites: Sites, by: str, groups: Any = None) -> Floats | None:
+    def left_out(self, sites: Sites, by: str, groups: Any = None) -> Floats:
         """Log densities of what is left out at a time."""
         each = [model.left_out(sites, by, groups) for model in self.models]
         single = groups is None and by in ("entry", "task")
-        return np.concatenate(each) if single else np.sum(each, axis=0)
+        return np.concatenate(each) if single else np.asarray(np.sum(each, axis=0))
 
     def densities_at(self, training: Sites, at: Sites) -> Floats:
         """Log density of the metals of each site together."""
-        return np.sum([model.densities_at(training, at) for model in self.models], axis=0)
+        return np.asarray(np.sum([model.densities_at(training, at) for model in self.models], axis=0))
 
 
 class Baseline:
@@ -88,10 +88,10 @@ class Baseline:
             covariance = np.diag(np.diag(covariance))
         return at.logs.to_numpy() - mean, (1.0 + leverage)[:, None, None] * covariance
 
-    def left_out(self, sites: Sites, by: str, groups: Any = None) -> Floats | None:
-        """Log densities of what is left out at a time, learned anew; ``None`` for whole metals."""
+    def left_out(self, sites: Sites, by: str, groups: Any = None) -> Floats:
+        """Log densities of what is left out at a time, learned anew; NaN for whole metals."""
         if by == "task":
-            return None
+            return np.array([np.nan])
         labels = np.arange(len(sites)) if groups is None else np.asarray(groups)
         out = []
         for label in np.unique(labels):
@@ -104,7 +104,7 @@ class Baseline:
                     gain = log_density(residuals, covariances)
                     out.append(gain - log_density(residuals[:, others], of_others))
             else:
-                out.append([log_density(residuals, covariances).sum()])
+                out.append(log_density(residuals, covariances).sum(keepdims=True))
         return np.concatenate(out)
 
     def densities_at(self, training: Sites, at: Sites) -> Floats:
@@ -120,8 +120,6 @@ class Judged:
     model: Joint | Alone | Baseline
     left_out: Floats
     """Log density of each training site, left out."""
-    n_parameters: int = 0
-    seconds: float = 0.0
     unseen: Floats = field(default_factory=lambda: np.empty(0))
     """Log density of each validation site."""
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from coregion import metrics
+from numpy.typing import ArrayLike, NDArray
 
 from .regression import Regression
 
@@ -27,7 +26,8 @@ class Gaussian(NamedTuple):
     @classmethod
     def of_training(cls, values: ArrayLike, m: int) -> Gaussian:
         """The mean and the standard deviation of some training values, for each of m rows."""
-        return cls(np.full(m, np.mean(values)), np.full(m, np.std(values, ddof=1)))
+        known = np.asarray(values, dtype=float)
+        return cls(np.full(m, known.mean()), np.full(m, known.std(ddof=1)))
 
     @classmethod
     def of_regression(cls, z: ArrayLike, y: ArrayLike, zs: ArrayLike) -> Gaussian:
@@ -63,10 +63,10 @@ class Score:
         z = (np.asarray(truth) - p.mean) / p.std
         return cls(
             errors=np.abs(measured - medians),
-            mae=metrics.mae(measured, medians),
+            mae=float(metrics.mae(measured, medians)),
             losses=0.5 * z**2 + np.log(p.std) + 0.5 * np.log(2.0 * np.pi),
-            nlpd=metrics.nlpd(truth, p.mean, p.std),
-            coverage=metrics.coverage(truth, p.mean, p.std, level=LEVEL),
+            nlpd=float(metrics.nlpd(truth, p.mean, p.std)),
+            coverage=float(metrics.coverage(truth, p.mean, p.std, level=LEVEL)),
         )
 
     @property

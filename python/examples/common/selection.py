@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-import numpy as np
-
 import coregion as cg
+import numpy as np
 from coregion import tasks
 
 from .threads import in_threads
@@ -42,7 +42,7 @@ def n_learned(gp: cg.MultiTaskGP) -> int:
 
 
 def compare(
-    X: Any, Y: Any, kernels: dict[str, Any], ranks: list[int | None], noises: list[str]
+    X: Any, Y: Any, kernels: dict[str, Any], ranks: Sequence[int | None], noises: list[str]
 ) -> list[Candidate]:
     """Fits every kernel with a task covariance of each rank, free form for ``None``, and each noise.
 
