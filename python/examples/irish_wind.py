@@ -255,7 +255,8 @@ def draw(folder: Path, wind: Wind, days: HiddenDays, around: Outcome, pairs: pd.
         xlabel=f"day of {TEST_YEAR}",
         ylabel="square root of the speed in knots",
     )
-    left.legend(fontsize=8)
+    left.margins(y=0.25)  # room for the legend
+    left.legend(fontsize=8, loc="upper left")
     middle.plot("distance", "B", "o", data=pairs, color=BLUE, label="signal, B")
     middle.plot("distance", "Sigma", "o", data=pairs, color=GREY, label="noise of the day, Sigma")
     middle.set(title="Learned correlations of stations", xlabel="distance, km (unknown to the model)")

@@ -129,7 +129,7 @@ def draw(folder: Path, test: Windows, scores: list[Score]) -> None:
     for s, colour in drawn:
         left.plot(day, s.flows[rows, SHOWN], color=colour, label=s.name)
     title = f"Flow at {GAUGES[SHOWN]}, predicted {AHEAD} hours before"
-    left.set(title=title, xlabel="day", ylabel="flow, cubic feet per second")
+    left.set(title=title, xlabel="day", ylabel="flow")
     left.legend(fontsize=8)
     for place, (s, colour) in enumerate(drawn):
         heights = np.arange(len(GAUGES)) + 0.15 * (place - 1.5)
@@ -137,8 +137,9 @@ def draw(folder: Path, test: Windows, scores: list[Score]) -> None:
     right.set_yticks(range(len(GAUGES)), GAUGES)
     right.invert_yaxis()
     right.grid(axis="x", alpha=0.2)
-    right.set(title="RMSE relative to the training mean", xlim=(0.0, None))
-    right.legend(fontsize=8)
+    most = max(s.errors.max() for s, _ in drawn)
+    right.set(title="RMSE relative to the training mean", xlim=(0.0, 1.5 * most))  # room for the legend
+    right.legend(fontsize=8, loc="lower right")
     save(figure, folder, "river_flow.svg")
 
 

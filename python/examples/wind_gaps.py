@@ -218,6 +218,7 @@ def draw(
     errors.plot(forecast, found.stations, "o", color=BLUE)
     for at, station in zip(zip(forecast, found.stations), STATIONS):
         errors.annotate(station, at, xytext=(5, 3), textcoords="offset points", fontsize=8)
+    errors.margins(0.12)
     errors.set(
         title="Error at each station: said and found",
         xlabel="RMSE by closed-form leave-out of the station's weeks",
