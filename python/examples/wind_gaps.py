@@ -100,7 +100,7 @@ def print_forecasts(gaps: Gaps, gp: cg.MultiTaskGP, found: Score) -> Floats:
 
     def squares(by: str, groups: Any = None) -> Floats:
         mean, _ = gp.leave_one_out(by=by, groups=groups)
-        return (measured - mean) ** 2
+        return np.asarray((measured - mean) ** 2)
 
     begin = time.perf_counter()
     week = squares("entry", gaps.weeks)
@@ -116,7 +116,7 @@ def print_forecasts(gaps: Gaps, gp: cg.MultiTaskGP, found: Score) -> Floats:
         "forecast.\n"
     )
     nearest = np.where(np.eye(len(STATIONS), dtype=bool), np.inf, distances()).min(axis=0)
-    each = np.sqrt(np.nanmean(week, axis=0))
+    each: Floats = np.sqrt(np.nanmean(week, axis=0))
     print(f"  {'':24}", *(f"{station:>5}" for station in STATIONS))
     print(f"  {'nearest station, km':24}", *(f"{d:5.0f}" for d in nearest))
     print(f"  {'a week left out':24}", *(f"{v:5.2f}" for v in each))
@@ -196,12 +196,12 @@ def draw(
     """One gap at the stations missing; errors as the model said and as found; coverage of the intervals."""
     import matplotlib.pyplot as plt
 
-    layout = [["a", "b", "errors"], ["c", "d", "coverage"]]
-    figure, axes = plt.subplot_mosaic(layout, figsize=(14, 8), layout="constrained", width_ratios=[1, 1, 1.1])
+    figure, grid = plt.subplots(2, 3, figsize=(14, 8), layout="constrained", width_ratios=[1, 1, 1.1])
+    panels, (errors, inside) = grid[:, :2].ravel(), grid[:, 2]
     rows, roots = gaps.rows(SHOWN), gaps.wind.roots[gaps.days]
     shown = np.arange(rows[0] - 2 * WEEK, rows[-1] + 2 * WEEK + 1)
     place = np.cumsum(gaps.missing).reshape(gaps.missing.shape) - 1  # of an entry in what is filled in
-    for ax, t in zip((axes[name] for name in "abcd"), gaps.stations(SHOWN)):
+    for ax, t in zip(panels, gaps.stations(SHOWN)):
         seen = np.where(gaps.missing[shown, t], np.nan, roots[shown, t])
         ax.axvspan(rows[0] + 0.5, rows[-1] + 1.5, color="black", alpha=0.05)
         ax.plot(shown + 1, seen, color="grey", linewidth=1)
@@ -212,8 +212,7 @@ def draw(
             )
         ax.plot(rows + 1, roots[rows, t], "k.", label="taken out")
         ax.set(title=f"{STATIONS[t]}, square root of knots", xlabel=f"day of {TEST_YEAR}", ylim=(0.0, None))
-    axes["a"].legend(fontsize=8, title="means with 95 % intervals", title_fontsize=8)
-    errors = axes["errors"]
+    panels[0].legend(fontsize=8, title="means with 95 % intervals", title_fontsize=8)
     errors.axline((0.3, 0.3), slope=1.0, color="black", alpha=0.5, linewidth=0.8)
     errors.plot(forecast, found.stations, "o", color=BLUE)
     for at, station in zip(zip(forecast, found.stations), STATIONS):
@@ -225,7 +224,7 @@ def draw(
         ylabel="RMSE in the gaps",
     )
     p = next(iter(filled.values()))
-    cg.plots.coverage(truth=judge.truth, mean=p.mean, std=p.std, names=[found.name], ax=axes["coverage"])
+    cg.plots.coverage(truth=judge.truth, mean=p.mean, std=p.std, names=[found.name], ax=inside)
     save(figure, folder, "wind_gaps.svg")
 
 

@@ -87,12 +87,13 @@ class Form:
         return ("change of " if self.change else "") + ("logs" if self.logs else "flows")
 
     def _of(self, flows: Floats) -> Floats:
-        return np.log(flows) if self.logs else flows
+        return np.asarray(np.log(flows)) if self.logs else flows
 
     def inputs(self, training: Windows, at: Windows) -> Floats:
         """Inputs (n, 64), standardised by the training rows."""
         known = self._of(training.x)
-        return (self._of(at.x) - known.mean(axis=0)) / known.std(axis=0)
+        mean, std = known.mean(axis=0), known.std(axis=0)
+        return np.asarray((self._of(at.x) - mean) / std)
 
     def outputs(self, at: Windows) -> Floats:
         """Outputs (n, 8)."""
@@ -113,4 +114,4 @@ def rrmse(truth: Floats, flows: Floats, training: Floats) -> Floats:
     """Root mean squared error of each gauge over that of the mean of the training rows: (8,), or (..., 8)
     for several predictions (..., n, 8)."""
     trivial = ((truth - training.mean(axis=0)) ** 2).sum(axis=0)
-    return np.sqrt(((truth - flows) ** 2).sum(axis=-2) / trivial)
+    return np.asarray(np.sqrt(((truth - flows) ** 2).sum(axis=-2) / trivial))

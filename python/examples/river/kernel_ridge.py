@@ -21,7 +21,7 @@ KERNELS = {
     for p in LENGTHSCALES
 } | {"linear": kernels.Linear(bias=1.0)}
 """The kernels to choose from: the linear one is the limit of long lengthscales, the shortest has a star."""
-PENALTIES = 10.0 ** (0.5 * np.arange(-18, 13))
+PENALTIES = np.power(10.0, 0.5 * np.arange(-18, 13))
 """Penalties to choose from for one gauge."""
 MULTIPLES = [0.1, 0.3, 1.0, 3.0, 10.0]
 """Multiples of these penalties to choose from for all gauges together."""

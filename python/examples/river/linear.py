@@ -6,7 +6,7 @@ import numpy as np
 
 from .data import Floats, Form, Windows, rrmse
 
-PENALTIES = 10.0 ** np.arange(-14, 9)
+PENALTIES = np.power(10.0, np.arange(-14, 9))
 """Penalties to choose from, as shares of the number of rows."""
 
 

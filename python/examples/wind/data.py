@@ -50,12 +50,12 @@ class Wind:
     @property
     def year(self) -> Rows:
         """The year of each row."""
-        return self.dates.year.to_numpy()
+        return np.asarray(self.dates.year)
 
     @property
     def day(self) -> Rows:
         """The day of the year of each row, from 0."""
-        return self.dates.dayofyear.to_numpy() - 1
+        return np.asarray(self.dates.dayofyear) - 1
 
     @property
     def deviations(self) -> Floats:
@@ -87,4 +87,4 @@ def distances() -> Floats:
     lat, lon = np.radians(stations[["lat_deg", "lon_deg"]].to_numpy()).T
     half = np.sin((lat[:, None] - lat) / 2.0) ** 2
     half += np.cos(lat[:, None]) * np.cos(lat) * np.sin((lon[:, None] - lon) / 2.0) ** 2
-    return 2.0 * EARTH_RADIUS * np.arcsin(np.sqrt(half))
+    return np.asarray(2.0 * EARTH_RADIUS * np.arcsin(np.sqrt(half)))

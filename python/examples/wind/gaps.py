@@ -174,9 +174,9 @@ class Judge:
         squares = errors / self.reference[self.station]
         return Score(
             name,
-            rmse=metrics.rmse(self.truth, p.mean),
+            rmse=float(metrics.rmse(self.truth, p.mean)),
             smse=float(squares.mean()),
-            nlpd=metrics.nlpd(self.truth, p.mean, p.std),
+            nlpd=float(metrics.nlpd(self.truth, p.mean, p.std)),
             coverage=both_coverages(self.truth, p.mean, p.std),
             stations=np.sqrt(self._by_station(errors)),
             squares=squares,
@@ -184,4 +184,4 @@ class Judge:
 
     def gap(self, one: Score, other: Score) -> Difference:
         """How the SMSE of a model differs from that of another."""
-        return compared(one.squares, other.squares, self.blocks)
+        return compared(one.squares, other.squares, self.blocks.tolist())

@@ -74,7 +74,7 @@ class Joint(NamedTuple):
     @property
     def std(self) -> Floats:
         """Standard deviations (m, T)."""
-        return np.sqrt(np.einsum("itt->it", self.covariance))
+        return np.asarray(np.sqrt(np.einsum("itt->it", self.covariance)))
 
     def of_mean(self) -> tuple[Floats, Floats]:
         """Means and standard deviations (m,) of the mean over the stations."""
@@ -87,7 +87,8 @@ class Joint(NamedTuple):
         factors = np.linalg.cholesky(self.covariance)
         white = np.linalg.solve(factors, (truth - self.mean)[:, :, None])[:, :, 0]
         log_det = 2.0 * np.log(np.einsum("itt->it", factors)).sum(axis=1)
-        return 0.5 * ((white**2).sum(axis=1) + log_det + truth.shape[1] * np.log(2.0 * np.pi))
+        losses = (white**2).sum(axis=1) + log_det + truth.shape[1] * np.log(2.0 * np.pi)
+        return np.asarray(0.5 * losses)
 
 
 def second_moment(errors: Floats) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from coregion import metrics
 
-from .data import STATIONS
+from .data import STATIONS, Rows
 from .joint import Joint
 
 Floats = NDArray[np.float64]
@@ -54,7 +53,7 @@ class Score:
 
 def both_coverages(truth: Floats, mean: Floats, std: Floats) -> tuple[float, float]:
     """Shares inside the 50 % and the 95 % intervals."""
-    half, most = (metrics.coverage(truth, mean, std, level=level) for level in (0.5, 0.95))
+    half, most = (float(metrics.coverage(truth, mean, std, level=level)) for level in (0.5, 0.95))
     return half, most
 
 
@@ -66,7 +65,7 @@ class Judge:
     """Square roots measured (m, T)."""
     reference: Floats
     """Mean of each station over the training days."""
-    blocks: Sequence[int]
+    blocks: Rows
     """The block of each day: days of different blocks count as independent of each other."""
 
     def alone(self, name: str, mean: Floats, std: Floats) -> Score:
@@ -75,9 +74,9 @@ class Judge:
         each = {"multioutput": "raw_values"}
         return Score(
             name,
-            smse=metrics.smse(self.truth, mean, train_mean=self.reference, **each),
-            rmse=metrics.rmse(self.truth, mean, **each),
-            nlpd=metrics.nlpd(self.truth, mean, std, **each),
+            smse=np.asarray(metrics.smse(self.truth, mean, train_mean=self.reference, **each)),
+            rmse=np.asarray(metrics.rmse(self.truth, mean, **each)),
+            nlpd=np.asarray(metrics.nlpd(self.truth, mean, std, **each)),
             coverage=both_coverages(self.truth, mean, std),
             squares=((self.truth - mean) ** 2 / trivial).mean(axis=1),
         )
@@ -88,15 +87,15 @@ class Judge:
         truth, (mean, std) = self.truth.mean(axis=1), p.of_mean()
         together = Together(
             losses=p.losses(self.truth),
-            rmse=metrics.rmse(truth, mean),
-            nlpd=metrics.nlpd(truth, mean, std),
+            rmse=float(metrics.rmse(truth, mean)),
+            nlpd=float(metrics.nlpd(truth, mean, std)),
             coverage=both_coverages(truth, mean, std),
         )
         return Score(**{**vars(alone), "together": together})
 
     def smse_gap(self, one: Score, other: Score) -> Difference:
         """How the mean SMSE of a model differs from that of another."""
-        return compared(one.squares, other.squares, self.blocks)
+        return compared(one.squares, other.squares, self.blocks.tolist())
 
 
 def print_stations(scores: list[Score]) -> None:
@@ -141,7 +140,7 @@ def print_comparison(judge: Judge, scores: list[Score]) -> None:
         print("  and log loss of all stations together, nats a day:")
         for other in others:
             if other.together is not None:
-                gap = compared(own.together.losses, other.together.losses, judge.blocks)
+                gap = compared(own.together.losses, other.together.losses, judge.blocks.tolist())
                 print(f"    {other.name:27} {gap}")
     for how, clear in (("clearly", True), ("not clearly", False)):
         names = [name for name, gap in gaps.items() if gap.excess >= 0.0 and gap.is_clear == clear]
