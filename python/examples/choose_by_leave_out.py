@@ -18,7 +18,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import coregion as cg
 import numpy as np
 from common import figures
 from common.densities import Gap, log_density, mean_error, total_error
@@ -26,8 +25,10 @@ from common.jura import METALS, PLACE, Sites, middle, rough, same_class
 from common.left_out import Alone, Baseline, Joint, Judged
 from common.selection import n_learned
 from common.threads import in_threads
-from coregion import kernels, tasks
 from numpy.typing import NDArray
+
+import coregion as cg
+from coregion import kernels, tasks
 
 Floats = NDArray[np.float64]
 

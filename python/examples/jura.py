@@ -16,15 +16,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import coregion as cg
 import numpy as np
 from common import figures, selection
 from common.difference import compared, decimals
 from common.jura import METALS, PLACE, Sites, middle, rough, same_class
 from common.score import LEVEL, Gaussian, Score
 from common.threads import in_threads
-from coregion import kernels, tasks
 from numpy.typing import NDArray
+
+import coregion as cg
+from coregion import kernels, tasks
 
 PARTS = 5
 """Parts of the cross-validation."""
@@ -293,6 +294,7 @@ def cokrige(job: Job, kernel: kernels.Kernel, training: Sites, validation: Sites
 def draw(folder: Path, job: Job, shown: Cokriged, gp: cg.MultiTaskGP, validation: Sites) -> None:
     """Cadmium predicted with and without other metals, and the correlations learned."""
     import matplotlib.pyplot as plt
+
     from coregion import plots
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")

@@ -17,15 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import coregion as cg
 import numpy as np
 import pandas as pd
 from common import figures, selection
 from common.difference import compared, decimals, in_short
 from common.jura import PLACE, Sites, middle, rough, same_class
 from common.score import LEVEL, Gaussian, Score
-from coregion import kernels
 from numpy.typing import NDArray
+
+import coregion as cg
+from coregion import kernels
 
 SEEING = 6
 """The first so many lines of a job see the other metals at the validation sites; the last of them is least

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from coregion import kernels
 from numpy.typing import ArrayLike, NDArray
+
+from coregion import kernels
 
 from . import data
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import coregion as cg
 import numpy as np
 from numpy.typing import NDArray
+
+import coregion as cg
 
 from .densities import log_density
 from .jura import CATEGORIES, METALS, PLACE, Sites

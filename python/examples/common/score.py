@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from coregion import metrics
 from numpy.typing import ArrayLike, NDArray
+
+from coregion import metrics
 
 from .regression import Regression
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-import coregion as cg
 import numpy as np
+
+import coregion as cg
 from coregion import tasks
 
 from .threads import in_threads
