@@ -23,6 +23,7 @@ def test_every_name_of_rust_in_a_message_has_words_in_python() -> None:
     assert not [name for name in sorted(names) if name not in words]
 
 
+@pytest.mark.filterwarnings("ignore::coregion.exceptions.CoregionWarning")
 def test_a_message_in_words_of_python() -> None:
     gp = cg.MultiTaskGP().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 0.5], noise_variance=[0.1, 0.1, 0.1])
     with pytest.raises(ValueError, match="noise_variance") as raised:

@@ -28,6 +28,7 @@ mod leave_out_gaps;
 mod model_file_refusals;
 mod model_files;
 mod model_files_gaps;
+mod model_files_kept;
 mod reference;
 mod reference_gaps;
 mod ridge;
