@@ -40,8 +40,7 @@ def to_floats(value: Any, argument: str) -> Floats:
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise
-        found = f"rows of different lengths ({error})"
-        raise wrong_shape(argument, found, "an array of numbers") from None
+        raise wrong_shape(argument, "rows of different lengths", "an array of numbers") from None
     return numbers_of(array, argument)
 
 
@@ -67,6 +66,8 @@ def _numbers_of_objects(array: NDArray[Any], argument: str, column: str | None) 
             raise text(argument, column, value)
         if isinstance(value, _DATES):
             raise dates(argument, column)
+        if isinstance(value, (list, tuple, np.ndarray)):
+            raise wrong_shape(argument, "rows of different lengths", "an array of numbers")
         if isinstance(value, (complex, np.complexfloating)):
             raise _complex(argument, column)
         flat[i] = np.nan if value is None or _frames.is_na(value) else float(value)

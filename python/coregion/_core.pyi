@@ -230,6 +230,9 @@ class KernelRidge:
     def __str__(self) -> str: ...
 
 def load(path: str, memory_budget: int | None = None) -> GaussianProcess | KernelRidge: ...
+def describe(description: Description) -> str:
+    """A description in words, numbers shortened."""
+
 def gram_matrix(kernel: Description, x: Floats, z: Floats | None = None) -> Floats:
     """k(x, z), or k(x, x), of a kernel whose values are all given."""
 

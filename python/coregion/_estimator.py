@@ -240,6 +240,8 @@ class Estimator(SklearnProtocol):
             table = table[:, None]
         if table.ndim != 2 or table.shape[1] != self.n_tasks_:
             expected = f"{(m, self.n_tasks_)}: a column for each task"
+            if table.ndim == 1 and argument != "given":
+                expected += ", or with tasks a number for each row"
             raise wrong_shape(argument, f"shape {table.shape}", expected)
         return table
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core, _data
+from ._errors import incompatible
 from ._gp_settings import core_settings
 from ._posterior import Posterior
 from ._progress import Watch, verbosity
@@ -217,7 +218,7 @@ class MultiTaskGP(Posterior):
         >>> import numpy as np
         >>> import coregion as cg
         >>> x = np.linspace(0.0, 6.0, 30)
-        >>> y = np.sin(x) * np.where(np.arange(30) % 2, 1.0, 3.0) + 0.1 * np.cos(40.0 * x)
+        >>> y = np.where(np.arange(30) % 2, np.sin(x), np.cos(x)) + 0.1 * np.cos(40.0 * x)
         >>> stations = np.where(np.arange(30) % 2, "low", "high")
         >>> gp = cg.MultiTaskGP().fit(x[:, None], y, tasks=stations, task_names=["low", "high"])
         >>> gp.task_names_, gp.predict([[1.5]]).shape
@@ -226,8 +227,13 @@ class MultiTaskGP(Posterior):
         training = _data.training(X, y, tasks, task_names, noise_variance)
         data = training.data
         settings = core_settings(self, data.feature_names, data.n_tasks)
+        without = isinstance(settings["noise"], str) and settings["noise"] == "none"
+        if without and noise_variance is None:
+            advice = "give noise_variance, or let noise be learned"
+            raise incompatible("no noise and no noise_variance", advice)
         with Watch(self.progress, self.verbose, "fit") as watch:
             model = _core.GaussianProcess.fit(data, **settings, observer=watch.observer)
+            watch.finished()
         self._keep(model, training)
         if verbosity(self.verbose) >= 1:
             print(self.report_)

@@ -71,15 +71,16 @@ class TaskLabels:
 
 def listing(values: Any, argument: str) -> list[Any]:
     """Labels as a list of text and whole numbers."""
+    expected = "a list of names" if argument == "task_names" else "a label for each row of X"
     if _frames.is_series(values):
         values = _frames.series_to_objects(values)
-    if isinstance(values, (str, bytes)):
-        raise invalid(argument, repr(values), "a label for each row of X")
+    if isinstance(values, (str, bytes, set, frozenset, dict)):
+        raise invalid(argument, repr(values), expected)
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise invalid(argument, "a masked label", "a label for each row of X")
+        raise invalid(argument, "a masked label", expected)
     array = np.asarray(values)
     if array.ndim != 1:
-        raise wrong_shape(argument, f"{array.ndim} dimensions", "1: a label for each row of X")
+        raise wrong_shape(argument, f"{array.ndim} dimensions", f"1: {expected}")
     if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
         array = np.asarray(values, dtype=object)  # a list of text and numbers stays what it is
     return [_label(value, argument) for value in array.tolist()]

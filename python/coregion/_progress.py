@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from ._errors import invalid
+from .exceptions import CancelledError
 
 Progress = Callable[[dict[str, Any]], object]
 
@@ -21,6 +22,8 @@ class Watch:
     def __init__(self, progress: Any, verbose: Any, title: str) -> None:
         self._listeners: list[Progress] = []
         self._bar: _Bar | None = None
+        self._ended = False
+        self._told = 0
         if callable(progress):
             self._listeners.append(progress)
         elif progress is True or progress == 1:
@@ -38,7 +41,19 @@ class Watch:
 
     def _tell(self, state: dict[str, Any]) -> bool:
         answers = [listener(dict(state)) for listener in self._listeners]  # every one is told
-        return not any(answer is False for answer in answers)
+        if any(answer is False for answer in answers):
+            self._ended = True
+        self._told += 1
+        return not self._ended
+
+    def finished(self) -> None:
+        """Called after work that came to its end: refuses it where a listener had asked for an end before.
+
+        Short work may be over before it hears the answer.
+        """
+        if self._ended:
+            message = f"cancelled by the progress function when told {self._told} time(s)"
+            raise CancelledError(message, evaluations=self._told)
 
     def __enter__(self) -> Watch:
         return self

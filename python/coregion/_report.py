@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
@@ -168,6 +167,8 @@ class FitReport:
         return "FitReport\n" + "\n".join(f"  {name:<{width}}  {value}" for name, value in lines)
 
     def _repr_html_(self) -> str:
+        import html
+
         rows = (
             f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
             f"<td style='text-align:left'>{html.escape(value)}</td></tr>"

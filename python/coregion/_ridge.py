@@ -186,6 +186,7 @@ class MultiTaskKernelRidge(Estimator):
             model = _core.KernelRidge.fit(
                 training.data, **settings, sample_weight=weights, observer=watch.observer
             )
+            watch.finished()
         self._keep(model, training)
         self._kept = kept
         if verbosity(self.verbose) >= 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import html
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _frames
@@ -41,16 +40,10 @@ class SklearnProtocol(Parameterized):
 
         if hasattr(self, "_metadata_request"):
             return copy.deepcopy(self._metadata_request)
-        try:
-            requests = MetadataRequest(owner=self)
-            for method, names in self._routed.items():
-                for name in names:
-                    getattr(requests, method).add_request(param=name, alias=None)
-        except (AttributeError, TypeError):  # before scikit-learn 1.6 owners were names
-            requests = MetadataRequest(owner=type(self).__name__)
-            for method, names in self._routed.items():
-                for name in names:
-                    getattr(requests, method).add_request(param=name, alias=None)
+        requests = MetadataRequest(owner=type(self).__name__)  # a name: requests are copied with their owner
+        for method, names in self._routed.items():
+            for name in names:
+                getattr(requests, method).add_request(param=name, alias=None)
         return requests
 
     def get_metadata_routing(self) -> Any:
@@ -172,6 +165,8 @@ class SklearnProtocol(Parameterized):
     def _repr_html_(self) -> str:
         if self.__sklearn_is_fitted__() and hasattr(self, "summary"):
             return str(self.summary()._repr_html_())
+        import html
+
         return f"<pre>{html.escape(repr(self))}</pre>"
 
 

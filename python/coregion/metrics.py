@@ -1,8 +1,9 @@
 """How good predictions of several tasks are: point errors, densities, intervals.
 
 Arrays are tables (m, T), or vectors (m,) of one task. NaN in ``y_true`` means not observed: the entry is
-left out, whatever was predicted there. ``std`` is the standard deviation of the observation, ``predict(..., include_noise=True)``. Every
-function gives the mean over the tasks, or the value of each with ``multioutput="raw_values"``.
+left out, whatever was predicted there. ``std`` is the standard deviation of the observation,
+``predict(..., include_noise=True)``. Every function gives the mean over the tasks, or the value of each with
+``multioutput="raw_values"``.
 """
 
 from __future__ import annotations

@@ -84,3 +84,9 @@ pub(crate) fn write<'py>(py: Python<'py>, spec: &Spec) -> PyResult<Bound<'py, Py
     tree.set_item("children", children?)?;
     Ok(tree)
 }
+
+/// A description in words, numbers shortened.
+#[pyfunction]
+pub(crate) fn describe(description: &Bound<'_, PyAny>) -> PyResult<String> {
+    Ok(read(description)?.to_string())
+}

@@ -16,7 +16,7 @@ use pyo3::types::{PyBytes, PyDict};
 use crate::arrays::{Answer, Labels, Numbers, Table, answer};
 use crate::dataset::Dataset;
 use crate::errors::IntoPython;
-use crate::watched::{freed, watched};
+use crate::watched::{Watch, freed, watched};
 use crate::{description, leave_out, report};
 
 /// A fitted multi-task Gaussian process.
@@ -61,9 +61,7 @@ impl GaussianProcess {
             out.set_item("eigendecompositions", p.eigendecompositions)?;
             out.set_item("log_posterior", p.log_posterior)
         };
-        let fit = |watch: crate::watched::Watch<Progress>| {
-            settings.observer(move |p: &Progress| watch.tell(*p)).fit(&data)
-        };
+        let fit = |watch: Watch<Progress>| settings.observer(watch).fit(&data);
         Ok(GaussianProcess(watched(py, observer.as_ref(), tell, fit)?))
     }
 

@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use coregion::learn::{Observer, Progress};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -25,10 +26,25 @@ impl<P> Watch<P> {
     /// Tells of progress.
     pub(crate) fn tell(&self, progress: P) -> ControlFlow<()> {
         let unheard = self.progress.send(progress).is_err();
-        if unheard || self.stopped.load(Ordering::Relaxed) {
+        if unheard || self.is_stopped() {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    }
+
+    /// Whether the work is to end.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+impl Observer for Watch<Progress> {
+    fn progress(&self, progress: &Progress) -> ControlFlow<()> {
+        self.tell(*progress)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.is_stopped()
     }
 }
 

@@ -128,6 +128,8 @@ def test_sparse_matrices_are_refused():
         (list("abab"), {"task_names": ["a", "c"]}, "unknown task label 'b', expected one of: a, c"),
         (list("abab"), {"task_names": ["a", "b", "a"]}, "task_names: found 'a' twice"),
         (list("abab"), {"task_names": []}, "task_names: found none"),
+        (list("abab"), {"task_names": {"a"}}, "task_names: found {'a'}, expected a list of names"),
+        (list("abab"), {"task_names": "ab"}, "task_names: found 'ab', expected a list of names"),
         ([0, 1, 2, 0], {"task_names": ["a", "b"]}, "unknown task label 2"),
         (list("abab"), {"noise_variance": [1.0]}, "noise_variance: found 1 numbers, expected 4"),
     ],

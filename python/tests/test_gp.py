@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -157,6 +159,8 @@ def test_noise_variances_add_to_the_noise(xy, given):
     )
     with pytest.raises(ValueError, match="noise_variance: found shape"):
         given.fit(x, y, noise_variance=np.ones(3))
+    with pytest.raises(cg.IncompatibleError, match="give noise_variance, or let noise be learned"):
+        given.fit(x, y)
 
 
 def test_a_vector_is_answered_in_vectors(xy):
@@ -354,6 +358,28 @@ def test_restarts_are_seeded_and_counted(xy):
     assert fits[0].trace == fits[1].trace
 
 
+INTERRUPTED = """
+import _thread, threading, time
+import numpy as np
+import coregion as cg
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(800, 3)), rng.normal(size=(800, 8))
+threading.Timer(0.2, _thread.interrupt_main).start()
+
+try:
+    cg.MultiTaskGP(max_iter=10_000, tol=1e-12).fit(x, y)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_ends_a_fit():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.strip() == "interrupted", done.stderr
+
+
 def test_fixed_and_tied_parameters(xy):
     path = "terms[0].kernel.lengthscale"
     start = cg.kernels.RBF(lengthscale=[1.5, 2.5])
@@ -373,7 +399,7 @@ def test_every_evaluation_is_told_and_can_end_the_fit(xy):
     gp = cg.MultiTaskGP(progress=seen.append).fit(*xy)
     assert len(seen) == gp.report_.evaluations
     assert set(seen[0]) == {"restart", "evaluations", "eigendecompositions", "log_posterior"}
-    with pytest.raises(cg.CancelledError):
+    with pytest.raises(cg.CancelledError, match="cancelled"):
         cg.MultiTaskGP(progress=lambda state: state["evaluations"] < 2).fit(*xy)
     with pytest.raises(ZeroDivisionError):
         cg.MultiTaskGP(progress=lambda state: 1 / 0).fit(*xy)

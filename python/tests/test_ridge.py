@@ -168,6 +168,8 @@ def test_progress_and_warnings(xy, capsys):
     grid = np.logspace(-8, 4, 40)
     cg.MultiTaskKernelRidge(KERNEL, TASK, alphas=grid, progress=seen.append).fit(*xy)
     assert seen[-1]["done"] == seen[-1]["total"]
+    with pytest.raises(cg.CancelledError, match="cancelled"):
+        cg.MultiTaskKernelRidge(KERNEL, TASK, alphas=grid, progress=lambda state: False).fit(*xy)
     with pytest.raises(ZeroDivisionError):
         cg.MultiTaskKernelRidge(KERNEL, TASK, alphas=grid, progress=lambda state: 1 / 0).fit(*xy)
     with pytest.warns(cg.ConvergenceWarning, match="at an end of the grid") as caught:

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::gp::{
     Model, Posterior, correlation_standard_errors, identifiability, observed_standard_errors,
 };
-use crate::learn::{Stop, TracePoint};
+use crate::learn::{Interruption, Stop, TracePoint};
 use crate::linalg;
 use crate::matrix_kernel::Separable;
 use crate::op::{NoiseMatrix, correlation};
@@ -54,7 +54,9 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         cg: CgSettings { seed: settings.cg.seed ^ settings.seed, ..settings.cg.clone() },
         learns: settings.optimizer != Optimizer::None,
     };
+    let interruption = Arc::new(Interruption::new(settings.observer.clone()));
     let mut model = structure.bind(data)?;
+    model.watch(&interruption);
     model.set_cg(while_learning(&structure.cg));
     let initial = model.layout().initial();
     let one_row = model.n_rows() == 1;
@@ -68,7 +70,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
             let strategy = Strategy::of(asked, &model)?;
             let results: Vec<Result<Learned>> = (0..=settings.n_restarts)
                 .into_par_iter()
-                .map(|restart| learn(settings, &model, &initial, restart, strategy))
+                .map(|restart| learn(settings, &model, &initial, restart, strategy, &interruption))
                 .collect();
             (strategy, usable(results)?)
         }
@@ -114,6 +116,8 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         }
         (Some(_), None) => None,
     };
+    // Standard errors may have been left out for this reason.
+    interruption.check()?;
     let count = -(model.n_observations() as f64);
     let report = FitReport {
         optimizer: strategy.name,

@@ -1,7 +1,5 @@
 //! How parameters are learned: which strategy, from which start.
 
-use std::ops::ControlFlow;
-
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -10,7 +8,9 @@ use super::multi_task_gp::{MultiTaskGp, Optimizer};
 use super::report::RestartSummary;
 use crate::error::{Error, Result};
 use crate::gp::{AlternatingBlocks, JointObjective, Model, Spectral};
-use crate::learn::{LbfgsSettings, Outcome, Progress, ScoringSettings, Stop, alternate, minimise};
+use crate::learn::{
+    Interruption, LbfgsSettings, Outcome, Progress, ScoringSettings, Stop, alternate, minimise,
+};
 use crate::solve::{CgSettings, Solver};
 
 /// Observed entries from which on joint learning begins with some of the rows ...
@@ -116,6 +116,7 @@ pub(super) fn learn(
     initial: &[f64],
     restart: usize,
     strategy: Strategy,
+    interruption: &Interruption,
 ) -> Result<Learned> {
     let mut initial = initial.to_vec();
     if restart > 0 {
@@ -129,17 +130,8 @@ pub(super) fn learn(
     let mut evaluations = 0;
     let mut report = |log_posterior: f64| {
         evaluations += 1;
-        let Some(observer) = &settings.observer else { return Ok(()) };
-        let progress = Progress {
-            restart,
-            evaluations,
-            eigendecompositions: model.eigendecompositions(),
-            log_posterior,
-        };
-        match observer.progress(&progress) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Error::Cancelled { evaluations }),
-        }
+        let eigendecompositions = model.eigendecompositions();
+        interruption.tell(&Progress { restart, evaluations, eigendecompositions, log_posterior })
     };
     let (start, spectral) = match model.solver() {
         Solver::Dense | Solver::Cg => {

@@ -116,6 +116,7 @@ impl Model {
     /// # Errors
     /// As [`Spectrum::of`].
     pub fn spectral(&self, natural: &[f64]) -> Result<Spectral> {
+        self.go_on()?;
         self.eigendecompositions.fetch_add(1, Ordering::Relaxed);
         let spectrum = Spectrum::of(self.gram(natural))?;
         let residuals = self.residuals(natural);
@@ -142,6 +143,7 @@ impl Model {
     /// # Errors
     /// As [`Congruence::new`] and [`SchurFactor::new`].
     pub fn factor(&self, spectral: &Spectral, natural: &[f64]) -> Result<SpectralFactor> {
+        self.go_on()?;
         let spectrum = Arc::clone(&spectral.spectrum);
         if self.pattern().is_complete() {
             return Ok(SpectralFactor::Complete(self.zero_filled(spectral, natural)?));
@@ -200,6 +202,7 @@ impl Model {
         state: Option<&CgState>,
         with_gradient: bool,
     ) -> Result<Box<dyn Factor>> {
+        self.go_on()?;
         let why = &self.choice.why;
         match self.solver() {
             Solver::Auto | Solver::Kronecker | Solver::Schur => {

@@ -1,8 +1,8 @@
 //! A model bound to its data: the flat parameter vector, the likelihood and its gradient.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use ndarray::{Array1, Array2, Axis};
 
@@ -11,6 +11,7 @@ use super::table::Table;
 use crate::data::{ColumnStatistics, Dataset, task_scales};
 use crate::error::{Error, Result};
 use crate::kernel::BoundKernel;
+use crate::learn::Interruption;
 use crate::matrix_kernel::Separable;
 use crate::op::{NoiseMatrix, Pattern, TaskMatrix};
 use crate::param::{Layout, ParamSpec, Transform};
@@ -87,6 +88,8 @@ pub struct Model {
     pub(super) cg: CgSettings,
     pub(super) few_data: Option<&'static str>,
     pub(super) eigendecompositions: Arc<AtomicUsize>,
+    /// What may end the work, while there is a fit.
+    interruption: Weak<Interruption>,
 }
 
 impl Model {
@@ -152,6 +155,7 @@ impl Model {
             cg: CgSettings::default(),
             few_data: None,
             eigendecompositions: Arc::new(AtomicUsize::new(0)),
+            interruption: Weak::new(),
         };
         model.guard_few_data(settings);
         model.select_solver(Solver::Auto, usize::MAX, true)?;
@@ -246,6 +250,7 @@ impl Model {
             cg: self.cg.clone(),
             few_data: self.few_data,
             eigendecompositions: Arc::clone(&self.eigendecompositions),
+            interruption: Weak::clone(&self.interruption),
         };
         model.select_solver(Solver::Auto, usize::MAX, true)?;
         Ok(model)
@@ -370,6 +375,19 @@ impl Model {
     /// Eigendecompositions made so far.
     pub fn eigendecompositions(&self) -> usize {
         self.eigendecompositions.load(Ordering::Relaxed)
+    }
+
+    /// Lets `interruption` end the work, as long as it lives.
+    pub(crate) fn watch(&mut self, interruption: &Arc<Interruption>) {
+        self.interruption = Arc::downgrade(interruption);
+    }
+
+    /// Refuses to begin another factorisation where the work is to end.
+    ///
+    /// # Errors
+    /// [`crate::Error::Cancelled`].
+    pub(super) fn go_on(&self) -> Result<()> {
+        self.interruption.upgrade().map_or(Ok(()), |interruption| interruption.check())
     }
 
     /// Number of free values that belong to the kernel, where these come first in the free vector

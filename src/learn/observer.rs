@@ -34,7 +34,9 @@ pub struct Progress {
     pub log_posterior: f64,
 }
 
-/// Is told of every evaluation and may end the work by [`ControlFlow::Break`].
+/// Is told of every evaluation and may end the work by [`ControlFlow::Break`], all restarts of it; by
+/// [`Observer::is_cancelled`] it may also end between two evaluations. What was begun is brought to an
+/// end first: at most one factorisation on each thread.
 ///
 /// Implemented for closures.
 ///
@@ -50,6 +52,12 @@ pub struct Progress {
 pub trait Observer: Send + Sync {
     /// Called after each evaluation, from the thread that made it.
     fn progress(&self, progress: &Progress) -> ControlFlow<()>;
+
+    /// Asked before each factorisation, from any thread: where it is true no other one is begun, and the
+    /// work ends.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
 }
 
 impl<F: Fn(&Progress) -> ControlFlow<()> + Send + Sync> Observer for F {

@@ -2,10 +2,11 @@
 //! observers, restarts, samples.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use coregion::Error;
-use coregion::learn::{Progress, Stop};
+use coregion::learn::{Observer, Progress, Stop};
 use coregion::prelude::*;
 use coregion::task;
 use ndarray::{Array2, Array3, Array4, Axis, s};
@@ -181,6 +182,57 @@ fn observers_cancel() {
             assert_eq!(error, Error::Cancelled { evaluations: limit });
         }
     }
+}
+
+#[test]
+fn a_cancellation_ends_every_restart() {
+    let data = data(25, 3, 19);
+    for optimizer in [Optimizer::Alternating, Optimizer::Joint] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let model = MultiTaskGp::new(Matern52::ard()).optimizer(optimizer).n_restarts(40);
+        let model = model.observer(move |_: &Progress| {
+            count.fetch_add(1, Ordering::Relaxed);
+            ControlFlow::Break(())
+        });
+        assert!(matches!(model.fit(&data), Err(Error::Cancelled { .. })));
+        // Those that were being made on other threads were told of as well.
+        assert!(asked.load(Ordering::Relaxed) <= rayon::current_num_threads());
+    }
+}
+
+/// Cancels once it was told of as many evaluations, when it is asked between two of them.
+struct Impatient {
+    limit: usize,
+    told: AtomicUsize,
+}
+
+impl Observer for Impatient {
+    fn progress(&self, _: &Progress) -> ControlFlow<()> {
+        self.told.fetch_add(1, Ordering::Relaxed);
+        ControlFlow::Continue(())
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.told.load(Ordering::Relaxed) >= self.limit
+    }
+}
+
+#[test]
+fn observers_cancel_between_evaluations() {
+    let data = data(25, 3, 19);
+    for limit in [0, 1, 3] {
+        for solver in [Solver::Kronecker, Solver::Dense] {
+            let observer = Impatient { limit, told: AtomicUsize::new(0) };
+            let model = MultiTaskGp::new(Matern52::ard()).solver(solver).observer(observer);
+            assert_eq!(model.fit(&data).unwrap_err(), Error::Cancelled { evaluations: limit });
+        }
+    }
+    // A model that was fitted is never told to stop.
+    let last = MultiTaskGp::new(Matern52::ard()).fit(&data).unwrap().report().evaluations;
+    let observer = Impatient { limit: last + 1, told: AtomicUsize::new(0) };
+    let gp = MultiTaskGp::new(Matern52::ard()).observer(observer).fit(&data).unwrap();
+    assert!(gp.log_marginal_likelihood_at(&[]).is_ok());
 }
 
 #[test]
