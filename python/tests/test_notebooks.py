@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-import coregion
-
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -25,6 +23,9 @@ LARGEST = 600_000
 LONGEST = 300.0
 """Seconds that one may take, on a busy machine; they are made for less than a minute on two cores."""
 
+PACKAGE = str(getattr(importlib.util.find_spec("coregion"), "origin", ""))
+"""Where the package under test is."""
+
 NEEDED = ("nbformat", "nbclient", "ipykernel", "matplotlib", "pandas", "sklearn")
 
 BEFORE = """
@@ -34,7 +35,7 @@ from coregion.exceptions import CoregionWarning
 warnings.simplefilter("error", CoregionWarning)
 assert pathlib.Path(coregion.__file__) == pathlib.Path({package!r}), coregion.__file__
 """
-"""What is run before the first cell: the package under test is the one imported, and its warnings are errors."""
+"""Run before the first cell: the package under test is the one imported, and its warnings are errors."""
 
 MACHINE = re.compile(r"(/home/|/root/|/tmp/|/Users/|/var/|[A-Z]:\\\\|ipykernel_)")
 """What only a path of some machine has."""
@@ -79,12 +80,14 @@ def outputs(notebook: Any) -> list[Any]:
 
 
 def test_notebooks_are_there() -> None:
+    """None was lost."""
     needs(to_execute=False)
     assert len(NOTEBOOKS) == 5
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A copy runs to its end without a warning of the package, anything on stderr or a file left behind."""
     needs(to_execute=True)
     folder = tmp_path / "notebooks"
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns(".*", "__pycache__"))
@@ -92,7 +95,7 @@ def test_notebook_runs(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     notebook = read(folder / path.name)
     before = {entry.name for entry in folder.iterdir()}
 
-    seconds = runner().execute(notebook, folder, before=BEFORE.format(package=coregion.__file__))
+    seconds = runner().execute(notebook, folder, before=BEFORE.format(package=PACKAGE))
 
     with capsys.disabled():
         print(f" {path.name}: {seconds:.1f} s", end="", flush=True)
@@ -104,6 +107,7 @@ def test_notebook_runs(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_stored_notebook_is_clean(path: Path) -> None:
+    """It is small, was executed once in order, and holds nothing of a machine."""
     needs(to_execute=False)
     notebook = read(path)
     assert path.stat().st_size < LARGEST
@@ -112,12 +116,13 @@ def test_stored_notebook_is_clean(path: Path) -> None:
         "language_info": {"name": "python"},
     }
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), "execute it once, in order"
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert all(not cell.metadata for cell in notebook.cells)
     kinds = {o.output_type for o in outputs(notebook)}
     assert kinds <= {"stream", "display_data", "execute_result"}
     texts = [o["text"] for o in outputs(notebook) if o.output_type == "stream"]
-    texts += [o["data"].get(kind, "") for o in outputs(notebook) if "data" in o for kind in ("text/plain", "text/html")]
+    data = [o["data"] for o in outputs(notebook) if o.output_type != "stream"]
+    texts += [d[kind] for d in data for kind in ("text/plain", "text/html") if kind in d]
     assert all(o.get("name") != "stderr" for o in outputs(notebook))
     assert not [found for text in texts for found in MACHINE.findall(text)]
 
