@@ -134,8 +134,10 @@ def main() -> None:
     """Measures, prints and writes the table."""
     wheel = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     seconds, megabytes = imports()
-    waits = {n: [float(in_a_process(f"interrupted({n}, {after})")) for after in (0.5, 1.1, 1.7, 2.3, 2.9)]  # type: ignore[arg-type]
-             for n in (1000, 2000)}
+    waits = {
+        n: [float(in_a_process(f"interrupted({n}, {after})")) for after in (0.5, 1.1, 1.7, 2.3, 2.9)]  # type: ignore[arg-type]
+        for n in (1000, 2000)
+    }
     large = in_a_process("prediction(100_000, 2000, 16)")
     assert isinstance(large, dict)
     rows = [
@@ -159,8 +161,8 @@ def main() -> None:
         "# The Python package",
         "",
         f"Written by `python/benches/everyday.py` on {datetime.date.today()}: {processor()}, Python "
-        f"{platform.python_version()}, numpy {np.__version__}. Imports are medians of {REPEATS} pairs of fresh "
-        "interpreters.",
+        f"{platform.python_version()}, numpy {np.__version__}. Imports are medians of {REPEATS} pairs of "
+        "fresh interpreters.",
         "",
         "| what | measured |",
         "| --- | --- |",

@@ -56,7 +56,9 @@ class Kernel(Described):
         """
         if isinstance(columns, (int, np.integer, str)):
             columns = [columns]
-        return Columns(self, list(columns))
+        kernel, scale = _unscaled(self)
+        on = Columns(kernel, list(columns))
+        return on if scale is None else Scale(on, scale)
 
     def __call__(self, X: ArrayLike, Z: ArrayLike | None = None) -> NDArray[np.float64]:
         """The Gram matrix k(X, Z), or k(X, X), of a kernel whose values are all given.
@@ -100,14 +102,17 @@ class Kernel(Described):
         return Sum([*_terms(self, Sum), *_terms(other, Sum)])
 
     def __mul__(self, other: Kernel | float) -> Kernel:
-        if isinstance(other, Kernel):
-            return Product([*_terms(self, Product), *_terms(other, Product)])
-        return self.__rmul__(other)
+        if not isinstance(other, Kernel):
+            return self.__rmul__(other)
+        (left, one), (right, two) = _unscaled(self), _unscaled(other)
+        product = Product([*_terms(left, Product), *_terms(right, Product)])
+        return product if one is two is None else Scale(product, (one or 1.0) * (two or 1.0))
 
     def __rmul__(self, other: float) -> Kernel:
         if not isinstance(other, (int, float, np.integer, np.floating)) or isinstance(other, bool):
             return NotImplemented
-        return Scale(self, float(other))
+        kernel, scale = _unscaled(self)
+        return Scale(kernel, float(other) if scale is None else float(other) * scale)
 
 
 class _Composite(Kernel):
@@ -227,6 +232,11 @@ def _place(column: int | str, names: list[str]) -> int:
 
 def _terms(kernel: Kernel, kind: type[_Composite]) -> list[Kernel]:
     return list(kernel.kernels) if type(kernel) is kind else [kernel]
+
+
+def _unscaled(kernel: Kernel) -> tuple[Kernel, float | None]:
+    """A kernel without the number in front, and the number: it stays in front of what is made of it."""
+    return (kernel.kernel, kernel.scale) if isinstance(kernel, Scale) else (kernel, None)
 
 
 def _inside(kernel: Kernel, outside: Kernel) -> str:

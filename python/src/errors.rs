@@ -5,6 +5,8 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::words::in_python;
+
 /// Results of the core as results of Python.
 pub(crate) trait IntoPython<T> {
     /// The same value, or the exception of the error.
@@ -17,12 +19,30 @@ impl<T> IntoPython<T> for coregion::Result<T> {
     }
 }
 
+/// A field of an error: words are those of the Python package.
+trait Said: Sized {
+    fn said(self) -> Self {
+        self
+    }
+}
+
+impl Said for String {
+    fn said(self) -> Self {
+        in_python(self)
+    }
+}
+
+impl Said for &str {}
+impl Said for usize {}
+impl Said for f64 {}
+impl Said for Vec<String> {}
+
 /// The exception of an error, its fields as attributes.
 fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let fields = PyDict::new(py);
     macro_rules! fields {
         ($class:literal: $($name:ident),+) => {{
-            $(fields.set_item(stringify!($name), $name)?;)+
+            $(fields.set_item(stringify!($name), $name.to_owned().said())?;)+
             $class
         }};
     }
@@ -54,7 +74,7 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         _ => "CoregionError",
     };
     let class = py.import("coregion.exceptions")?.getattr(class)?;
-    Ok(PyErr::from_value(class.call((error.to_string(),), Some(&fields))?))
+    Ok(PyErr::from_value(class.call((in_python(error.to_string()),), Some(&fields))?))
 }
 
 /// What a panic becomes: a defect of the package, never of its user.

@@ -245,7 +245,7 @@ impl GaussianProcess {
 
     #[getter]
     fn data(&self) -> Dataset {
-        Dataset(self.0.data().clone().into())
+        Dataset(self.0.shared_data())
     }
 
     fn save(&self, py: Python<'_>, path: &str) -> PyResult<()> {

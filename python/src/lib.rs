@@ -13,6 +13,7 @@ mod leave_out;
 mod metrics;
 mod report;
 mod watched;
+mod words;
 
 use coregion::estimator::Fitted;
 use coregion::io::LoadOptions;

@@ -415,6 +415,11 @@ impl FittedMultiTaskGp {
         &self.data
     }
 
+    /// The data it was fitted to, to be kept without a copy.
+    pub fn shared_data(&self) -> Arc<Dataset> {
+        Arc::clone(&self.data)
+    }
+
     /// Names of the tasks.
     pub fn task_names(&self) -> &[String] {
         self.data.task_names()

@@ -1,0 +1,1 @@
+"""What the example scripts share: reading data, tables in print, simple baselines, figures."""

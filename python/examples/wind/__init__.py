@@ -1,0 +1,1 @@
+"""What the two examples on Irish wind share: the data, joint predictions and their scores."""

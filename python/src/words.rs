@@ -1,0 +1,28 @@
+//! Messages of the core in the words of the Python package.
+
+/// What the core calls a thing, and what a Python user types. Longer names first.
+const WORDS: [(&str, &str); 13] = [
+    ("`Dataset::append_with_noise_variances`", "give `noise_variance`"),
+    ("`Dataset::append`", "leave `noise_variance` out"),
+    ("give variances with `Dataset::with_noise_variances`", "give `noise_variance`"),
+    (
+        "a table of the shape of y to `Dataset::with_noise_variances`",
+        "`noise_variance` of the shape of y",
+    ),
+    ("`Dataset::long_labelled` with task names declares", "`task_names` declares"),
+    ("`FittedMultiTaskGp::k_fold`", "`k_fold`"),
+    ("`LoadOptions::memory_budget`", "`memory_budget`"),
+    ("`LowRank::plus_noise`", "`LowRank(residual=\"noise\")`"),
+    ("`Noise::PerTask`", "`noise=\"per-task\"`"),
+    ("`coregion::load`", "`coregion.load`"),
+    ("`Uncertainty::None` and standard deviations", "a prediction without `return_std`"),
+    ("`Uncertainty::Std` or `Uncertainty::Observation`", "`return_std=True`"),
+    ("`labels`", "`groups`"),
+];
+
+/// The message as a Python user reads it.
+pub(crate) fn in_python(message: String) -> String {
+    WORDS.iter().fold(message, |message, (rust, python)| {
+        if message.contains(rust) { message.replace(rust, python) } else { message }
+    })
+}
