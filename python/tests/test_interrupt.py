@@ -99,7 +99,10 @@ def test_other_threads_run_while_the_core_computes() -> None:
     thread.start()
     started = time.monotonic()
     gp = cg.MultiTaskGP(
-        kernel=kernels.RBF(lengthscale=0.7), task=tasks.Diagonal(np.ones(4)), noise=np.full(4, 0.1), optimizer=None
+        kernel=kernels.RBF(lengthscale=0.7),
+        task=tasks.Diagonal(np.ones(4)),
+        noise=np.full(4, 0.1),
+        optimizer=None,
     ).fit(X, Y)
     gp.leave_one_out(by="row")
     gp.predict(np.tile(X, (20, 1)), return_std=True)

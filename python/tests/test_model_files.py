@@ -34,9 +34,7 @@ def models() -> dict[str, cg.MultiTaskGP | cg.MultiTaskKernelRidge]:
     ridge = cg.MultiTaskKernelRidge(kernels.RBF(lengthscale=1.0), alphas=[0.01, 0.1, 1.0], fit_intercept=True)
     return {
         "gaps": cg.MultiTaskGP(kernels.Matern52(), tasks.LowRank(1)).fit(X, gaps, task_names=["a", "b"]),
-        "long": long.fit(
-            np.repeat(X, 2, axis=0), Y.ravel(), tasks=["a", "b"] * 14, noise_variance=observed
-        ),
+        "long": long.fit(np.repeat(X, 2, axis=0), Y.ravel(), tasks=["a", "b"] * 14, noise_variance=observed),
         "ridge": ridge.fit(X, Y),
     }
 
