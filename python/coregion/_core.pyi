@@ -5,25 +5,29 @@ whose errors arrive as the classes of ``coregion.exceptions``. Every call frees 
 computes. Descriptions of kernels and task covariances are nested dictionaries, see ``Description``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict, final
+from collections.abc import Mapping, Sequence
+from typing import Any, final
 
-import numpy as np
-from numpy.typing import NDArray
+from ._types import Counts, Description, Floats, Observer
 
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
-
-class Description(TypedDict, total=False):
-    """A kernel or a task covariance: its registered name, its values, the names of those held, its parts."""
-
-    name: str
-    values: dict[str, Any]
-    fixed: list[str]
-    children: list[Description]
-
-Observer = Callable[[dict[str, Any]], object]
-"""Is told of progress; work is cancelled where it returns ``False``, and ends with what it raises."""
+__all__ = [
+    "Dataset",
+    "GaussianProcess",
+    "KernelRidge",
+    "__version__",
+    "backend",
+    "coverage",
+    "crps",
+    "describe",
+    "gram_matrix",
+    "load",
+    "mae",
+    "msll",
+    "nlpd",
+    "normal_quantile",
+    "rmse",
+    "smse",
+]
 
 __version__: str
 backend: str

@@ -12,7 +12,7 @@ from .exceptions import InvalidValueError, ShapeError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from ._core import Description as Tree
+    from ._types import Description as Tree
 
 
 class Described(Parameterized):
