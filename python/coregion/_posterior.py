@@ -46,8 +46,8 @@ class Posterior(Estimator):
             Whether the covariance of all predictions comes with the means; ``cov[i, t, j, s]`` is that of
             task t at row i and task s at row j.
         include_noise : bool
-            Whether uncertainty, and with ``given`` also the mean, is that of a new observation; otherwise of
-            the latent functions.
+            Whether uncertainty is that of a new observation; otherwise of the latent functions. Means with
+            ``given`` are those of observations either way: they use what the noises of tasks share.
         tasks : array-like (m,), optional
             The task wanted at each row; answers then are vectors.
         given : array-like (m, T), optional
@@ -110,6 +110,43 @@ class Posterior(Estimator):
             cov = _prediction.covariance(model, x, numbers, bool(include_noise))
             return out, cov[:, 0, :, 0] if numbers is None and self._vector else cov
         return (out, self._as_output(std, names, X)) if return_std else out
+
+    def predict_task_covariances(self, X: Any, *, include_noise: bool = False) -> Floats:
+        """Covariances between the tasks at each new row, without those between rows.
+
+        Parameters
+        ----------
+        X : array-like (m, d)
+        include_noise : bool
+            Whether they are of new observations; otherwise of the latent functions.
+
+        Returns
+        -------
+        array (m, T, T)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For inputs that do not fit.
+        MemoryBudgetError
+            Beyond ``memory_budget``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import coregion as cg
+        >>> X = np.linspace(0.0, 6.0, 30)[:, None]
+        >>> Y = np.column_stack([np.sin(X), np.cos(X)]) + 0.1 * np.cos(X * [40.0, 52.0])
+        >>> gp = cg.MultiTaskGP().fit(X, Y)
+        >>> std = gp.predict([[2.5]], return_std=True)[1]
+        >>> bool(np.allclose(np.diag(gp.predict_task_covariances([[2.5]])[0]), std[0] ** 2))
+        True
+        """
+        noise = _arrays.switch(include_noise, "include_noise")
+        covariances = np.asarray(self._model().predict_task_covariances(self._rows(X)))
+        return covariances + self._model().noise_covariance if noise else covariances
 
     def _model_mean(self, x: Floats) -> Floats:
         mean, _ = self._model().predict(x, std=False, include_noise=False)

@@ -16,9 +16,6 @@ from coregion import tasks
 
 Floats = NDArray[np.float64]
 
-ROWS_AT_A_TIME = 16
-"""Rows whose joint covariance is asked for at a time: its size grows with their square."""
-
 
 class Joint(NamedTuple):
     """What a model says of m days, of what is to be measured on them."""
@@ -43,12 +40,7 @@ class Joint(NamedTuple):
     @classmethod
     def of_tasks(cls, gp: cg.MultiTaskGP, X: pd.DataFrame) -> Joint:
         """Of a multi-task process; what it says of two different days together is not asked for."""
-        blocks = []
-        for start in range(0, len(X), ROWS_AT_A_TIME):
-            rows = X.iloc[start : start + ROWS_AT_A_TIME]
-            _, covariance = gp.predict(rows, return_cov=True, include_noise=True)  # (rows, T, rows, T)
-            blocks.append(np.einsum("itis->its", covariance))
-        return cls(gp.predict(X), np.concatenate(blocks))
+        return cls(gp.predict(X), gp.predict_task_covariances(X, include_noise=True))
 
     @classmethod
     def of_single_tasks(cls, gps: list[cg.MultiTaskGP], X: pd.DataFrame) -> Joint:
