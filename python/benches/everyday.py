@@ -1,6 +1,6 @@
 """What the wheel costs in everyday use; writes benchmarks/python.md.
 
-Run from the installed wheel: ``python python/benches/everyday.py [WHEEL]``. Measured are the import
+Run where the wheel is installed: ``python python/benches/everyday.py [FOLDER_OF_WHEELS]``. Measured are the import
 beyond numpy's, how long Ctrl-C takes to end a fit, and a large prediction with its memory.
 """
 
@@ -132,7 +132,7 @@ def processor() -> str:
 
 def main() -> None:
     """Measures, prints and writes the table."""
-    wheel = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    wheels = sorted(Path(sys.argv[1]).glob("*.whl")) if len(sys.argv) > 1 else []
     seconds, megabytes = imports()
     waits = {
         n: [float(in_a_process(f"interrupted({n}, {after})")) for after in (0.5, 1.1, 1.7, 2.3, 2.9)]  # type: ignore[arg-type]
@@ -156,8 +156,7 @@ def main() -> None:
             f"({large['answers']:.0f} MB are answers)",
         ),
     ]
-    if wheel is not None:
-        rows.append(("wheel", f"{wheel.stat().st_size / 1e6:.1f} MB"))
+    rows += [("wheel", f"{wheel.stat().st_size / 1e6:.1f} MB") for wheel in wheels]
     lines = [
         "# The Python package",
         "",

@@ -262,6 +262,11 @@ class MultiTaskGP(Posterior):
         return float(self._model().log_likelihood)
 
     @property
+    def task_covariances_(self) -> list[Floats]:
+        """The task covariance (T, T) of each term; `task_covariance_` is their sum."""
+        return [self.task_covariance_]
+
+    @property
     def task_correlation_(self) -> Floats:
         """Correlations (T, T) between the functions of the tasks."""
         return np.asarray(self._model().task_correlation)

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         Task::Test(only) => test(only, &mut outcomes),
         Task::Stubs { check } => python::stubs(check, &mut outcomes),
         Task::Docs => run(rust::docs(None), &mut outcomes) && python::site(&mut outcomes),
-        Task::Bench => rust::benches(&mut outcomes),
+        Task::Bench => rust::benches(&mut outcomes) && python::bench(&mut outcomes),
     };
     summarise(&outcomes, passed, started.elapsed().as_secs_f64());
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }

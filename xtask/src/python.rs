@@ -80,6 +80,19 @@ pub(crate) fn site(outcomes: &mut Vec<Outcome>) -> bool {
         && run(site_step(&tools), outcomes)
 }
 
+/// What everyday use of the wheel costs; writes its table into `benchmarks`.
+pub(crate) fn bench(outcomes: &mut Vec<Outcome>) -> bool {
+    let Some(interpreter) = interpreter() else {
+        return cannot_run("python", "no Python 3.10 or later found", false, outcomes);
+    };
+    let tools = Environment::new("tools");
+    let wheels = format!("{FOLDER}/wheels");
+    prepare(&interpreter, &tools, outcomes)
+        && build(&tools).into_iter().all(|step| run(step, outcomes))
+        && run(tools.install_wheel(), outcomes)
+        && run(tools.step("python", &format!("python/benches/everyday.py {wheels}")), outcomes)
+}
+
 /// An interpreter that is new enough.
 fn interpreter() -> Option<String> {
     let named = env::var("COREGION_PYTHON").ok();
