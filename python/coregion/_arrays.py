@@ -48,7 +48,8 @@ def numbers_of(array: NDArray[Any], argument: str, column: str | None = None) ->
     """An array of any kind as float64, or the refusal that says what to do."""
     kind = array.dtype.kind
     if kind in "biuf":
-        return np.asarray(array, dtype=np.float64)
+        # Fields of packed records are not aligned, and the core reads in place.
+        return np.require(array, np.float64, ["ALIGNED"])
     if kind == "c":
         raise _complex(argument, column)
     if kind in "Mm":

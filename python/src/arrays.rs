@@ -1,17 +1,42 @@
 //! Arrays in and out.
 
-use ndarray::{Array, Dimension, IxDyn};
-use numpy::{IntoPyArray, PyArrayDyn, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArrayDyn};
+use ndarray::{Array, ArrayView, Dimension, Ix1, Ix2, IxDyn};
+use numpy::{
+    Element, IntoPyArray, PyArrayDyn, PyReadonlyArray, PyUntypedArray, PyUntypedArrayMethods,
+};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-/// Numbers (m, T) read in place.
-pub(crate) type Table<'py> = PyReadonlyArray2<'py, f64>;
-/// Numbers (N,) read in place.
-pub(crate) type Column<'py> = PyReadonlyArray1<'py, f64>;
-/// Numbers of any shape read in place.
-pub(crate) type Numbers<'py> = PyReadonlyArrayDyn<'py, f64>;
-/// Labels (n,) read in place.
-pub(crate) type Labels<'py> = PyReadonlyArray1<'py, i64>;
+/// An array read in place. One that is not aligned, such as a field of packed records, is refused: its
+/// entries do not stand where a view would look for them.
+pub(crate) struct InPlace<'py, T: Element, D: Dimension>(PyReadonlyArray<'py, T, D>);
+
+impl<'a, 'py, T: Element + 'a, D: Dimension + 'a> FromPyObject<'a, 'py> for InPlace<'py, T, D> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if !object.cast::<PyUntypedArray>()?.is_aligned() {
+            return Err(PyTypeError::new_err("an array is not aligned"));
+        }
+        Ok(InPlace(object.extract()?))
+    }
+}
+
+impl<T: Element, D: Dimension> InPlace<'_, T, D> {
+    /// The entries.
+    pub(crate) fn as_array(&self) -> ArrayView<'_, T, D> {
+        self.0.as_array()
+    }
+}
+
+/// Numbers (m, T).
+pub(crate) type Table<'py> = InPlace<'py, f64, Ix2>;
+/// Numbers (N,).
+pub(crate) type Column<'py> = InPlace<'py, f64, Ix1>;
+/// Numbers of any shape.
+pub(crate) type Numbers<'py> = InPlace<'py, f64, IxDyn>;
+/// Labels (n,).
+pub(crate) type Labels<'py> = InPlace<'py, i64, Ix1>;
 /// Numbers of any shape handed over.
 pub(crate) type Answer<'py> = Bound<'py, PyArrayDyn<f64>>;
 

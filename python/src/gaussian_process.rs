@@ -9,7 +9,7 @@ use coregion::Error;
 use coregion::estimator::FittedMultiTaskGp;
 use coregion::gp::{Prediction, Uncertainty};
 use coregion::learn::Progress;
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Axis, Slice};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -75,7 +75,9 @@ impl GaussianProcess {
     ) -> PyResult<Moments<'py>> {
         let how = uncertainty(std, include_noise);
         let rows = blocks::rows_at_once(&self.0, std);
-        let found = blocks::predict(py, x.as_array(), rows, |x| self.0.predict(x, how))?;
+        let x = x.as_array();
+        let at = |part: Slice| self.0.predict(x.slice_axis(Axis(0), part), how);
+        let found = blocks::predict(py, x.nrows(), rows, at)?;
         Ok(moments(py, found))
     }
 
@@ -90,7 +92,13 @@ impl GaussianProcess {
     ) -> PyResult<Moments<'py>> {
         let (x, given) = (x.as_array(), given.as_array());
         let how = uncertainty(std, include_noise);
-        let found = freed(py, || self.0.predict_given(x, given, how))?;
+        // Rows are conditioned one by one; a mismatch of the numbers of rows is the core's to refuse.
+        let m = if x.nrows() == given.nrows() { x.nrows() } else { 0 };
+        let at = |part: Slice| {
+            let (x, given) = (x.slice_axis(Axis(0), part), given.slice_axis(Axis(0), part));
+            self.0.predict_given(x, given, how)
+        };
+        let found = blocks::predict(py, m, blocks::rows_at_once(&self.0, true), at)?;
         Ok(moments(py, found))
     }
 
@@ -214,13 +222,13 @@ impl GaussianProcess {
     }
 
     #[getter]
-    fn task_covariance<'py>(&self, py: Python<'py>) -> Answer<'py> {
-        answer(py, self.0.task_covariance())
+    fn task_covariance<'py>(&self, py: Python<'py>) -> PyResult<Answer<'py>> {
+        Ok(answer(py, freed(py, || Ok(self.0.task_covariance()))?))
     }
 
     #[getter]
-    fn task_correlation<'py>(&self, py: Python<'py>) -> Answer<'py> {
-        answer(py, self.0.task_correlation())
+    fn task_correlation<'py>(&self, py: Python<'py>) -> PyResult<Answer<'py>> {
+        Ok(answer(py, freed(py, || Ok(self.0.task_correlation()))?))
     }
 
     #[getter]
@@ -261,8 +269,8 @@ impl GaussianProcess {
         freed(py, || FittedMultiTaskGp::from_bytes(data)).map(GaussianProcess)
     }
 
-    fn __str__(&self) -> String {
-        self.0.to_string()
+    fn __str__(&self, py: Python<'_>) -> PyResult<String> {
+        freed(py, || Ok(self.0.to_string()))
     }
 }
 

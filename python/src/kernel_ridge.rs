@@ -171,13 +171,13 @@ impl KernelRidge {
     }
 
     #[getter]
-    fn task_covariance<'py>(&self, py: Python<'py>) -> Answer<'py> {
-        answer(py, self.0.task_covariance())
+    fn task_covariance<'py>(&self, py: Python<'py>) -> PyResult<Answer<'py>> {
+        Ok(answer(py, freed(py, || Ok(self.0.task_covariance()))?))
     }
 
     #[getter]
-    fn rkhs_norm_squared(&self) -> f64 {
-        self.0.rkhs_norm_squared()
+    fn rkhs_norm_squared(&self, py: Python<'_>) -> PyResult<f64> {
+        freed(py, || Ok(self.0.rkhs_norm_squared()))
     }
 
     #[getter]
@@ -203,7 +203,7 @@ impl KernelRidge {
         freed(py, || FittedMultiTaskKernelRidge::from_bytes(data)).map(KernelRidge)
     }
 
-    fn __str__(&self) -> String {
-        self.0.to_string()
+    fn __str__(&self, py: Python<'_>) -> PyResult<String> {
+        freed(py, || Ok(self.0.to_string()))
     }
 }

@@ -11,6 +11,7 @@ mod gram;
 mod kernel_ridge;
 mod leave_out;
 mod metrics;
+mod pool;
 mod report;
 mod watched;
 mod words;
@@ -20,9 +21,9 @@ use coregion::io::LoadOptions;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use crate::errors::IntoPython;
 use crate::gaussian_process::GaussianProcess;
 use crate::kernel_ridge::KernelRidge;
+use crate::watched::freed;
 
 /// Loads the model in a file, of whatever kind it is.
 #[pyfunction]
@@ -30,7 +31,7 @@ use crate::kernel_ridge::KernelRidge;
 fn load(py: Python<'_>, path: &str, memory_budget: Option<usize>) -> PyResult<Py<PyAny>> {
     let options = memory_budget
         .map_or_else(LoadOptions::new, |bytes| LoadOptions::new().memory_budget(bytes));
-    match py.detach(|| coregion::io::load_with(path, &options)).into_python(py)? {
+    match freed(py, || coregion::io::load_with(path, &options))? {
         Fitted::Gp(model) => Ok(Py::new(py, GaussianProcess::from(*model))?.into_any()),
         Fitted::Ridge(model) => Ok(Py::new(py, KernelRidge::from(*model))?.into_any()),
         other => {

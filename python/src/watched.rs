@@ -1,6 +1,8 @@
 //! Long work on a thread of its own, while the calling one passes progress on and listens for Ctrl-C.
 
+use std::fmt::Display;
 use std::ops::ControlFlow;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::{IntoPython, defect};
+use crate::pool;
 
 /// How long Ctrl-C may go unnoticed while no progress is made.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -61,6 +64,7 @@ where
     P: Send,
     W: FnOnce(Watch<P>) -> coregion::Result<T> + Send,
 {
+    let pool = pool::of_this_process().map_err(|e| no_thread(&e))?;
     let (sender, receiver) = mpsc::channel();
     // Only this thread receives; without the lock it could not while the interpreter is free.
     let receiver = Mutex::new(receiver);
@@ -76,8 +80,8 @@ where
     std::thread::scope(|scope| {
         let worker = std::thread::Builder::new()
             .name("coregion".to_string())
-            .spawn_scoped(scope, move || work(watch))
-            .map_err(|e| PyRuntimeError::new_err(format!("no thread could be started: {e}")))?;
+            .spawn_scoped(scope, move || pool.install(|| work(watch)))
+            .map_err(|e| no_thread(&e))?;
         let mut failure = None;
         loop {
             let received = py.detach(|| {
@@ -109,13 +113,19 @@ where
     })
 }
 
+fn no_thread(error: &dyn Display) -> PyErr {
+    PyRuntimeError::new_err(format!("no thread could be started: {error}"))
+}
+
 /// Runs `work` with the interpreter free for others.
 pub(crate) fn freed<T, W>(py: Python<'_>, work: W) -> PyResult<T>
 where
     T: Send,
     W: FnOnce() -> coregion::Result<T> + Send,
 {
-    match py.detach(|| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))) {
+    let pool = pool::of_this_process().map_err(|e| no_thread(&e))?;
+    let guarded = || pool.install(|| std::panic::catch_unwind(AssertUnwindSafe(work)));
+    match py.detach(guarded) {
         Ok(result) => result.into_python(py),
         Err(panic) => Err(defect(panic.as_ref())),
     }

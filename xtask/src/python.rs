@@ -156,7 +156,7 @@ fn tests(tools: &Environment, compare: bool) -> Vec<Step> {
     vec![
         tools.install_wheel(),
         mypy("-p coregion"),
-        mypy("python/examples/jura.py"),
+        mypy("python/examples"),
         tools.step("stubtest", &format!("--mypy-config-file {CONFIGURATION} coregion._core")),
         pytest("--pyargs coregion --doctest-modules"),
         pytest("--rootdir python python/tests")

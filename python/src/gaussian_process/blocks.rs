@@ -2,7 +2,7 @@
 
 use coregion::estimator::FittedMultiTaskGp;
 use coregion::gp::Prediction;
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, Slice, s};
 use pyo3::prelude::*;
 
 use crate::watched::freed;
@@ -21,21 +21,20 @@ pub(super) fn rows_at_once(model: &FittedMultiTaskGp, std: bool) -> usize {
     (OPERATIONS / each.max(1)).clamp(256, 1 << 16)
 }
 
-/// The prediction at all rows of `x`, put together from blocks.
+/// The prediction at m rows, put together from those at `rows` of them at a time.
 pub(super) fn predict(
     py: Python<'_>,
-    x: ArrayView2<f64>,
+    m: usize,
     rows: usize,
-    predict: impl Fn(ArrayView2<f64>) -> coregion::Result<Prediction> + Sync,
+    predict: impl Fn(Slice) -> coregion::Result<Prediction> + Sync,
 ) -> PyResult<Prediction> {
-    let m = x.nrows();
     if m <= rows {
-        return freed(py, || predict(x));
+        return freed(py, || predict(Slice::from(..)));
     }
     let mut whole: Option<Prediction> = None;
     for start in (0..m).step_by(rows) {
         let end = (start + rows).min(m);
-        let part = freed(py, || predict(x.slice(s![start..end, ..])))?;
+        let part = freed(py, || predict(Slice::from(start..end)))?;
         py.check_signals()?;
         let out = whole.get_or_insert_with(|| {
             let empty = || Array2::zeros((m, part.mean.ncols()));
@@ -53,6 +52,6 @@ pub(super) fn predict(
     }
     match whole {
         Some(found) => Ok(found),
-        None => freed(py, || predict(x)),
+        None => freed(py, || predict(Slice::from(..))),
     }
 }

@@ -5,13 +5,12 @@ use coregion::gp::Mean;
 use coregion::kernel::Kernel;
 use coregion::solve::CgSettings;
 use coregion::task::{Noise, Task};
-use numpy::PyReadonlyArrayDyn;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::invalid;
-use crate::arrays::answer;
+use crate::arrays::{Numbers, answer};
 use crate::description;
 use crate::errors::IntoPython;
 
@@ -59,7 +58,7 @@ fn noise(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Noise> {
     if let Ok(name) = value.extract::<&str>() {
         return name.parse().into_python(py);
     }
-    let values: PyReadonlyArrayDyn<'_, f64> = value.extract()?;
+    let values: Numbers<'_> = value.extract()?;
     let values = values.as_array();
     match values.ndim() {
         1 => Ok(Noise::Variances(values.iter().copied().collect())),
@@ -89,7 +88,7 @@ fn mean(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Mean> {
             .into_python(py),
         };
     }
-    let values: PyReadonlyArrayDyn<'_, f64> = value.extract()?;
+    let values: Numbers<'_> = value.extract()?;
     match values.as_array() {
         values if values.ndim() == 1 => Ok(Mean::Given(values.iter().copied().collect())),
         values => Err(invalid(
