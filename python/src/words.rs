@@ -20,8 +20,24 @@ const WORDS: [(&str, &str); 13] = [
     ("`labels`", "`groups`"),
 ];
 
-/// The message as a Python user reads it.
+/// Arguments of the core that have other names in Python: what stands before the colon of a message.
+const ARGUMENTS: [(&str, &str); 6] = [
+    ("x", "X"),
+    ("xs", "X"),
+    ("ys", "y"),
+    ("noise_variances", "noise_variance"),
+    ("gradient_tolerance", "tol"),
+    ("max_iterations", "max_iter"),
+];
+
+/// The message, or the name of an argument, as a Python user reads it.
 pub(crate) fn in_python(message: String) -> String {
+    let (argument, rest) = message.split_once(": ").unwrap_or((&message, ""));
+    let message = match ARGUMENTS.iter().find(|(rust, _)| *rust == argument) {
+        Some((_, python)) if rest.is_empty() => (*python).to_string(),
+        Some((_, python)) => format!("{python}: {rest}"),
+        None => message,
+    };
     WORDS.iter().fold(message, |message, (rust, python)| {
         if message.contains(rust) { message.replace(rust, python) } else { message }
     })

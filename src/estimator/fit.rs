@@ -96,6 +96,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     if best.is_some() {
         warnings.extend(few_data_warnings(&model, data));
     }
+    warnings.extend(held_at_start(&model).filter(|_| settings.optimizer != Optimizer::None));
     warnings.extend(parameter_warnings(settings, &model, &natural, data));
     if let Some(share) = shares.filter(|s| *s < IDENTIFIED_FROM) {
         warnings.push(Warning::NotIdentified { share });
@@ -212,6 +213,12 @@ pub(super) fn data_warnings(model: &Model, data: &Dataset) -> Vec<Warning> {
         .chain(tasks.map(|name| Warning::ConstantTask { name }))
         .chain(without)
         .collect()
+}
+
+/// A warning of parameters that are held though nobody gave their values.
+fn held_at_start(model: &Model) -> Option<Warning> {
+    let paths = model.held_without_values();
+    (!paths.is_empty()).then_some(Warning::HeldAtStart { paths })
 }
 
 fn parameter_warnings(

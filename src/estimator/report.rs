@@ -85,6 +85,11 @@ pub enum Warning {
         /// Why the optimiser stopped.
         stop: Stop,
     },
+    /// Parameters are held that were given no value: they stay where learning would have started.
+    HeldAtStart {
+        /// Their paths.
+        paths: Vec<String>,
+    },
     /// One row tells nothing of the covariances: they are at their start values.
     OneRow,
     /// The search for better penalties than those of the grid went as far as it may without reaching a
@@ -158,6 +163,11 @@ impl fmt::Display for Warning {
             Warning::PenaltyAtEnd { alpha } => {
                 write!(f, "the penalty {} is at an end of the grid: widen it", number(*alpha))
             }
+            Warning::HeldAtStart { paths } => write!(
+                f,
+                "held without a value given, at where learning would have started: {}",
+                paths.join(", ")
+            ),
             Warning::OneRow => {
                 write!(
                     f,

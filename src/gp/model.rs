@@ -345,6 +345,17 @@ impl Model {
         self.task_range.clone()
     }
 
+    /// Paths of parameters of the kernel, B and the noise that are held though they were given no value.
+    pub(crate) fn held_without_values(&self) -> Vec<String> {
+        let covariances = self.kernel_range.start..self.noise_range.end;
+        let held = self.layout.entries().iter().filter(|entry| {
+            let free = self.layout.slots()[entry.range.clone()].iter().any(Option::is_some);
+            let learnable = !entry.range.is_empty() && covariances.contains(&entry.range.start);
+            learnable && !free && !entry.spec.given
+        });
+        held.map(|entry| entry.path.clone()).collect()
+    }
+
     pub(super) fn noise_range(&self) -> Range<usize> {
         self.noise_range.clone()
     }

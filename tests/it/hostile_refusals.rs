@@ -381,7 +381,10 @@ fn limits_are_kept_and_said() {
     // Nothing but B and Sigma to learn: they are learned.
     let gp = default().fix("terms[0].kernel.lengthscale").fit(&data).unwrap();
     assert_healthy(&gp);
-    assert_eq!((gp.report().stop, warnings(&gp)), (Stop::Converged, vec!["RankDeficient".into()]));
+    let expected = vec!["HeldAtStart".to_string(), "RankDeficient".to_string()];
+    assert_eq!((gp.report().stop, warnings(&gp)), (Stop::Converged, expected));
+    let path = "terms[0].kernel.lengthscale".to_string();
+    assert_eq!(gp.report().warnings[0], Warning::HeldAtStart { paths: vec![path] });
     // Nothing at all.
     let held = default().fix("terms[0].kernel.lengthscale").fix("terms[0].task.W");
     let gp = held.fix("terms[0].task.kappa").fix("noise.variance").fit(&data).unwrap();
