@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
-import numbers
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import _frames
 from ._errors import invalid, wrong_shape
+from ._numbers import is_missing, numbers_of
+from ._types import Counts, Floats
 from .exceptions import NotFiniteError
 
-Floats = NDArray[np.float64]
-
-_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 _RESHAPE = (
     "Reshape your data either using array.reshape(-1, 1) if your data has a single feature or "
     "array.reshape(1, -1) if it contains a single sample."
@@ -42,74 +38,6 @@ def to_floats(value: Any, argument: str) -> Floats:
             raise
         raise wrong_shape(argument, "rows of different lengths", "an array of numbers") from None
     return numbers_of(array, argument)
-
-
-def numbers_of(array: NDArray[Any], argument: str, column: str | None = None) -> Floats:
-    """An array of any kind as float64, or the refusal that says what to do."""
-    kind = array.dtype.kind
-    if kind in "biuf":
-        # Fields of packed records are not aligned, and the core reads in place.
-        return np.require(array, np.float64, ["ALIGNED"])
-    if kind == "c":
-        raise _complex(argument, column)
-    if kind in "Mm":
-        raise dates(argument, column)
-    if kind in "USV":
-        raise text(argument, column, array.reshape(-1)[0].item() if array.size else "")
-    return _numbers_of_objects(array, argument, column)
-
-
-def _numbers_of_objects(array: NDArray[Any], argument: str, column: str | None) -> Floats:
-    out = np.empty(array.shape, dtype=np.float64)
-    flat = out.reshape(-1)
-    for i, value in enumerate(array.reshape(-1)):
-        if isinstance(value, (str, bytes)):
-            raise text(argument, column, value)
-        if isinstance(value, _DATES):
-            raise dates(argument, column)
-        if isinstance(value, (list, tuple, np.ndarray)):
-            raise wrong_shape(argument, "rows of different lengths", "an array of numbers")
-        if isinstance(value, (complex, np.complexfloating)):
-            raise _complex(argument, column)
-        flat[i] = np.nan if value is None or _frames.is_na(value) else float(value)
-    return out
-
-
-def _complex(argument: str, column: str | None) -> Exception:
-    found = f"complex numbers (Complex data not supported){_at(column)}"
-    return invalid(argument, found, "real numbers")
-
-
-def _at(column: str | None) -> str:
-    return "" if column is None else f" in column '{column}'"
-
-
-def dates(argument: str, column: str | None) -> Exception:
-    """The refusal of dates and times."""
-    if column is None:
-        return invalid(argument, "dates or times", "numbers: days since a reference day, for example")
-    found = f"dates or times in column '{column}'"
-    advice = f"(df['{column}'] - df['{column}'].min()).dt.total_seconds() / 86400"
-    return invalid(argument, found, f"numbers: convert them to days, for example by {advice}")
-
-
-def text(argument: str, column: str | None, value: Any) -> Exception:
-    """The refusal of text."""
-    found = f"text ({value!r}){_at(column)}"
-    expected = (
-        "numbers: convert text that holds numbers (pandas.to_numeric), and give categories as codes "
-        "0, 1, ... with kernels.Categorical on that column"
-    )
-    return invalid(argument, found, expected)
-
-
-def categories(argument: str, column: str) -> Exception:
-    """The refusal of categorical columns."""
-    expected = (
-        f"numbers: give the codes (df['{column}'].cat.codes, or to_physical() in polars) with "
-        f"kernels.Categorical().on(['{column}']), or one column of 0 and 1 for each category"
-    )
-    return invalid(argument, f"categories in column '{column}'", expected)
 
 
 def _refuse_sparse(value: Any, argument: str) -> None:
@@ -196,7 +124,7 @@ def vector(value: Any, argument: str, length: int | None, each: str) -> Floats:
     return out
 
 
-def labels_of_groups(value: Any, argument: str, length: int, each: str) -> NDArray[np.int64]:
+def labels_of_groups(value: Any, argument: str, length: int, each: str) -> Counts:
     """Labels of any kind as numbers in the order of the sorted labels."""
     if _frames.is_series(value):
         value = _frames.series_to_objects(value)
@@ -205,34 +133,13 @@ def labels_of_groups(value: Any, argument: str, length: int, each: str) -> NDArr
         raise wrong_shape(argument, f"{array.ndim} dimensions", f"1: a label for each {each}")
     if len(array) != length:
         raise wrong_shape(argument, f"{len(array)} labels", f"{length}, one for each {each}")
-    if array.dtype == object:
-        array = np.asarray([str(v) for v in array]) if any(isinstance(v, str) for v in array) else array
-    return np.unique(array, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def is_whole(value: Any) -> bool:
-    """Whether the value is a whole number of any integer type."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
-
-
-def count(value: Any, argument: str, least: int = 0) -> int:
-    """A whole number of at least ``least``."""
-    if is_whole(value) and int(value) >= least:
-        return int(value)
-    raise invalid(argument, repr(value), f"a whole number of at least {least}")
-
-
-def switch(value: Any, argument: str) -> bool:
-    """True or False."""
-    if isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    raise invalid(argument, repr(value), "True or False")
-
-
-def positive(value: Any, argument: str) -> float:
-    """A finite number above 0."""
-    if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)):
-        number = float(value)
-        if 0.0 < number < float("inf"):
-            return number
-    raise invalid(argument, repr(value), "a finite number above 0")
+    if (array.dtype.kind in "fMm" and (array != array).any()) or (
+        array.dtype == object and any(is_missing(label) for label in array)
+    ):
+        raise invalid(argument, "a missing label", f"a label for each {each}")
+    if array.dtype == object and any(isinstance(label, str) for label in array):
+        array = np.asarray([str(label) for label in array])
+    try:
+        return np.unique(array, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    except TypeError:
+        raise invalid(argument, "labels that have no order", "text or numbers") from None

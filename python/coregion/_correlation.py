@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from ._types import Floats
 
 
 def correlation(covariance: Floats) -> Floats:

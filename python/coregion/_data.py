@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from . import _arrays, _core, _frames, _labels
 from ._errors import incompatible, invalid, wrong_shape
-
-Floats = NDArray[np.float64]
+from ._types import Floats
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def _labels_of_table(y: Any, task_names: Any, n_tasks: int) -> _labels.TaskLabel
     """Labels of the columns of a table; ``None`` for the default ones."""
     if task_names is None:
         own = _frames.task_names(y)
-        return None if own is None else _labels.TaskLabels(own)
+        return None if own is None else _labels.TaskLabels([_labels.label_of(name) for name in own])
     names = _labels.names(task_names)
     if len(names) != n_tasks:
         raise wrong_shape("task_names", f"{len(names)} names", f"{n_tasks}, one for each column of y")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import numbers
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ._errors import invalid, wrong_shape
 from ._params import Parameterized, same, show
-from .exceptions import InvalidValueError, ShapeError
+from ._scalars import LARGEST, is_whole
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from ._types import Description as Tree
+    from ._types import Floats
 
 
 class Described(Parameterized):
@@ -28,9 +33,15 @@ class Described(Parameterized):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, str) and value == "auto"):
                 values[name] = _value(f"{type(self).__name__}.{name}", kind, value)
-        fixed = getattr(self, "fixed", ())
-        fixed = [fixed] if isinstance(fixed, str) else [str(name) for name in fixed]
-        return {"name": type(self).__name__, "values": values, "fixed": fixed}
+        return {"name": type(self).__name__, "values": values, "fixed": self._held()}
+
+    def _held(self) -> list[str]:
+        """Names of the values that are held."""
+        fixed = getattr(self, "fixed", None)
+        listed = [] if fixed is None else [fixed] if isinstance(fixed, str) else fixed
+        if not isinstance(listed, (list, tuple)) or not all(isinstance(name, str) for name in listed):
+            raise invalid(f"{type(self).__name__}.fixed", repr(fixed), "names of values, in a list")
+        return list(listed)
 
 
 class Task(Described):
@@ -54,13 +65,14 @@ class Kernel(Described):
 
         Columns are numbers, or names where x is a data frame.
         """
-        if isinstance(columns, (int, np.integer, str)):
-            columns = [columns]
+        listed: list[Any] = (
+            [columns] if isinstance(columns, (int, str)) or is_whole(columns) else list(columns)
+        )
         kernel, scale = _unscaled(self)
-        on = Columns(kernel, list(columns))
-        return on if scale is None else Scale(on, scale)
+        on = Columns(kernel, listed)
+        return on if scale is None else Scale(on, scale.scale, fixed=scale.fixed)
 
-    def __call__(self, X: ArrayLike, Z: ArrayLike | None = None) -> NDArray[np.float64]:
+    def __call__(self, X: ArrayLike, Z: ArrayLike | None = None) -> Floats:
         """The Gram matrix k(X, Z), or k(X, X), of a kernel whose values are all given.
 
         Parameters
@@ -90,29 +102,32 @@ class Kernel(Described):
             return _core.gram_matrix(tree(self), x)
         z = _arrays.inputs(Z, "Z")
         if z.shape[1] != x.shape[1]:
-            found, expected = f"{z.shape[1]} columns", f"{x.shape[1]}, as many as X has"
-            raise ShapeError(
-                f"Z: found {found}, expected {expected}", argument="Z", found=found, expected=expected
-            )
+            raise wrong_shape("Z", f"{z.shape[1]} columns", f"{x.shape[1]}, as many as X has")
         return _core.gram_matrix(tree(self), x, z)
 
     def __add__(self, other: Kernel) -> Kernel:
         if not isinstance(other, Kernel):
             return NotImplemented
-        return Sum([*_terms(self, Sum), *_terms(other, Sum)])
+        return Sum(_apart([*_terms(self, Sum), *_terms(other, Sum)]))
 
     def __mul__(self, other: Kernel | float) -> Kernel:
         if not isinstance(other, Kernel):
             return self.__rmul__(other)
         (left, one), (right, two) = _unscaled(self), _unscaled(other)
-        product = Product([*_terms(left, Product), *_terms(right, Product)])
-        return product if one is two is None else Scale(product, (one or 1.0) * (two or 1.0))
+        product = Product(_apart([*_terms(left, Product), *_terms(right, Product)]))
+        if one is None or two is None:
+            scale = one or two
+            return product if scale is None else Scale(product, scale.scale, fixed=scale.fixed)
+        held = list(one.fixed or ()) if one._held() and two._held() else ()
+        return Scale(product, one.scale * two.scale, fixed=held)
 
     def __rmul__(self, other: float) -> Kernel:
-        if not isinstance(other, (int, float, np.integer, np.floating)) or isinstance(other, bool):
+        if not isinstance(other, numbers.Real) or isinstance(other, (bool, np.bool_)):
             return NotImplemented
         kernel, scale = _unscaled(self)
-        return Scale(kernel, float(other) if scale is None else float(other) * scale)
+        if scale is None:
+            return Scale(kernel, float(other))
+        return Scale(kernel, float(other) * scale.scale, fixed=scale.fixed)
 
 
 class _Composite(Kernel):
@@ -158,17 +173,28 @@ class Scale(Kernel):
     kernel : Kernel
     scale : float
         The variance it starts at.
+    fixed : sequence of str, default ()
+        ``["scale"]`` holds it. A product of two scales is held where both are.
+
+    Examples
+    --------
+    >>> from coregion.kernels import RBF, Linear, Scale
+    >>> RBF() + Scale(Linear(), 2.0, fixed=["scale"])
+    RBF() + Scale(kernel=Linear(), scale=2.0, fixed=['scale'])
     """
 
-    def __init__(self, kernel: Kernel, scale: float = 1.0) -> None:
+    def __init__(self, kernel: Kernel, scale: float = 1.0, *, fixed: Sequence[str] = ()) -> None:
         self.kernel = kernel
         self.scale = scale
+        self.fixed = fixed
 
     def _tree(self) -> Tree:
-        scale = _value("Scale.scale", "numbers", self.scale)
-        return {"name": "Scale", "values": {"scale": scale}, "children": [tree(self.kernel)]}
+        values = {"scale": _value("Scale.scale", "numbers", self.scale)}
+        return {"name": "Scale", "values": values, "fixed": self._held(), "children": [tree(self.kernel)]}
 
     def __repr__(self) -> str:
+        if self.fixed:
+            return super().__repr__()
         return f"{show(self.scale)} * {_inside(self.kernel, self)}"
 
 
@@ -198,13 +224,7 @@ def tree(description: Any) -> Tree:
     if isinstance(description, Described):
         return description._tree()
     found = f"{type(description).__name__} {description!r}"
-    expected = "an object of coregion.kernels or coregion.tasks"
-    raise InvalidValueError(
-        f"description: found {found}, expected {expected}",
-        argument="description",
-        found=found,
-        expected=expected,
-    )
+    raise invalid("description", found, "an object of coregion.kernels or coregion.tasks")
 
 
 def with_columns(node: Tree, names: list[str]) -> Tree:
@@ -221,22 +241,32 @@ def _place(column: int | str, names: list[str]) -> int:
         return column
     if column in names:
         return names.index(column)
-    expected = f"one of: {', '.join(names)}"
-    raise InvalidValueError(
-        f"Columns.columns: found {column!r}, expected {expected}",
-        argument="Columns.columns",
-        found=repr(column),
-        expected=expected,
-    )
+    raise invalid("Columns.columns", repr(column), f"one of: {', '.join(names)}")
 
 
 def _terms(kernel: Kernel, kind: type[_Composite]) -> list[Kernel]:
     return list(kernel.kernels) if type(kernel) is kind else [kernel]
 
 
-def _unscaled(kernel: Kernel) -> tuple[Kernel, float | None]:
-    """A kernel without the number in front, and the number: it stays in front of what is made of it."""
-    return (kernel.kernel, kernel.scale) if isinstance(kernel, Scale) else (kernel, None)
+def _apart(kernels: list[Kernel]) -> list[Kernel]:
+    """The kernels, copies for those that share an object with one before: a parameter is set in one place."""
+    seen: set[int] = set()
+    out: list[Kernel] = []
+    for kernel in kernels:
+        own = kernel if seen.isdisjoint(_objects(kernel)) else copy.deepcopy(kernel)
+        seen |= _objects(own)
+        out.append(own)
+    return out
+
+
+def _objects(part: Parameterized) -> set[int]:
+    """The objects of which a kernel is made, itself included."""
+    return {id(part)}.union(*(_objects(inner) for inner in part._parts().values()))
+
+
+def _unscaled(kernel: Kernel) -> tuple[Kernel, Scale | None]:
+    """A kernel without the number in front, and what has it: it stays in front of what is made of it."""
+    return (kernel.kernel, kernel) if isinstance(kernel, Scale) else (kernel, None)
 
 
 def _inside(kernel: Kernel, outside: Kernel) -> str:
@@ -245,16 +275,15 @@ def _inside(kernel: Kernel, outside: Kernel) -> str:
 
 
 def _value(argument: str, kind: str, value: Any) -> Any:
-    """A value as the core takes it: numbers, lists of them, switches and words."""
-    expected = _EXPECTED[kind]
+    """A value as the core takes it: a number or a list of them, a switch, a word."""
+    if kind == "numbers":
+        return _entries(argument, value)
     try:
-        if kind == "numbers":
-            return np.asarray(value, dtype=float).tolist()
         if kind == "column" and isinstance(value, str):
             return value
         if kind in ("count", "column"):
-            number = float(value)
-            if number >= 0 and number == int(number) and not isinstance(value, bool):
+            number = value if is_whole(value) else float(value)
+            if 0 <= number <= LARGEST and number == int(number) and not isinstance(value, (bool, np.bool_)):
                 return int(number)
         elif kind == "switch" and isinstance(value, (bool, np.bool_)):
             return bool(value)
@@ -262,14 +291,21 @@ def _value(argument: str, kind: str, value: Any) -> Any:
             return value
     except (TypeError, ValueError, OverflowError):
         pass
-    found = show(value)
-    raise InvalidValueError(
-        f"{argument}: found {found}, expected {expected}", argument=argument, found=found, expected=expected
-    )
+    raise invalid(argument, show(value), _EXPECTED[kind])
+
+
+def _entries(argument: str, value: Any) -> Any:
+    """A number, or a list of numbers or of rows of them."""
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        raise invalid(argument, show(value), "numbers") from None
+    if array.ndim > 2:
+        raise wrong_shape(argument, f"{array.ndim} dimensions", "at most 2")
+    return array.tolist()
 
 
 _EXPECTED = {
-    "numbers": "numbers",
     "count": "a whole number of at least 0",
     "column": "the number or the name of a column",
     "switch": "True or False",
@@ -286,7 +322,8 @@ def described(node: Tree, known: dict[str, type[Any]]) -> Any:
     if name in ("Sum", "Product"):
         return _STRUCTURE[name](children)  # type: ignore[call-arg]
     if name in _STRUCTURE:
-        return _STRUCTURE[name](*children, **values)
+        held = {"fixed": list(node["fixed"])} if node.get("fixed") else {}
+        return _STRUCTURE[name](*children, **values, **held)
     arrays = {k: np.asarray(v, dtype=float) if isinstance(v, list) else v for k, v in values.items()}
     if node.get("fixed"):
         arrays["fixed"] = list(node["fixed"])

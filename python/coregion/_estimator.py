@@ -13,15 +13,15 @@ from ._data import Training
 from ._description import Kernel, Task, described, tree, with_columns
 from ._errors import incompatible, invalid, not_fitted, wrong_shape
 from ._r2 import r2_score
+from ._scalars import path_of
 from ._sklearn import SklearnProtocol
+from ._types import Counts, Floats
 from .exceptions import UnknownNameError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ._summary import Summary
-
-Floats = NDArray[np.float64]
 
 
 class Estimator(SklearnProtocol):
@@ -55,10 +55,8 @@ class Estimator(SklearnProtocol):
         """A fitted estimator of a model that was not fitted by one."""
         estimator = cls(**params)
         data = model.data
-        default = [f"task {t}" for t in range(data.n_tasks)]
-        labels = range(data.n_tasks) if data.task_names == default else data.task_names
         estimator.model_ = model
-        estimator._labels = _labels.TaskLabels(labels)
+        estimator._labels = _labels.TaskLabels(data.task_names)
         estimator._vector = data.n_tasks == 1 and data.layout != "long"
         estimator._columns = data.feature_names
         estimator._named = estimator._columns != [f"x{j}" for j in range(len(estimator._columns))]
@@ -99,6 +97,8 @@ class Estimator(SklearnProtocol):
         ------
         NotFittedError
             Before ``fit``.
+        ValueError
+            For a path that is no text.
         ModelFileError
             Where the file cannot be written.
 
@@ -116,7 +116,7 @@ class Estimator(SklearnProtocol):
         >>> bool(np.allclose(again.predict(X), kr.predict(X)))
         True
         """
-        self._model().save(os.fspath(path))
+        self._model().save(path_of(path))
 
     def summary(self) -> Summary:
         """What was fitted, as a table for people.
@@ -165,7 +165,7 @@ class Estimator(SklearnProtocol):
     def n_tasks_(self) -> int:
         """Number of tasks T."""
         self._model()
-        return len(self._labels.labels)
+        return len(self._labels.names)
 
     @property
     def task_names_(self) -> list[str]:
@@ -212,23 +212,27 @@ class Estimator(SklearnProtocol):
         self._check_feature_names(X, x.shape[1])
         return x
 
-    def _task_numbers(self, tasks: Any, m: int) -> NDArray[np.int64] | None:
+    def _task_numbers(self, tasks: Any, m: int) -> Counts | None:
         return None if tasks is None else self._labels.places_of(tasks, "tasks", m)
 
     def _table(self, value: Any, argument: str, m: int) -> Floats:
         """Observations at new rows as a table (m, T); frames are read by the names of their columns, and
         tasks without a column were not measured."""
-        if _frames.is_frame(value):
+        named = _frames.is_frame(value) and _frames.task_names(value) is not None
+        if named or (_frames.is_frame(value) and self._labels.numbered):
             own = self.task_names_
-            names = [str(name) for name in value.columns]
-            placed = [own.index(name) for name in names if name in own]
-            if len(placed) == len(names):
-                found = _arrays.outputs(value, argument, m)
+            columns = [_labels.label_of(name) for name in value.columns]
+            found = [self._labels.find(label) for label in columns]
+            placed = [place for place in found if place is not None]
+            twice = next((label for i, label in enumerate(columns) if found[i] in found[:i]), None)
+            if len(placed) == len(columns):
+                if twice is not None:
+                    raise invalid(argument, f"column {twice!r} twice", "each task once")
                 out = np.full((m, len(own)), np.nan)
-                out[:, placed] = found
+                out[:, placed] = _arrays.outputs(value, argument, m)
                 return out
-            if _frames.task_names(value) is not None and not self._unnamed():
-                unknown = next(name for name in names if name not in own)
+            if named and not self._labels.unnamed:
+                unknown = str(columns[found.index(None)])
                 raise UnknownNameError(
                     f"{argument}: unknown task '{unknown}', expected columns among: {', '.join(own)}",
                     kind="task",
@@ -245,9 +249,6 @@ class Estimator(SklearnProtocol):
             raise wrong_shape(argument, f"shape {table.shape}", expected)
         return table
 
-    def _unnamed(self) -> bool:
-        return self.task_names_ == [f"task {t}" for t in range(self.n_tasks_)]
-
     def _squeezed(self, values: Any) -> Any:
         """A table (m, T, ...) without the axis of the task where y was a vector."""
         return values[:, 0] if values is not None and self._vector else values
@@ -259,7 +260,7 @@ class Estimator(SklearnProtocol):
             return np.asarray(values[entries[:, 0], entries[:, 1]])
         return np.asarray(self._squeezed(values))
 
-    def _groups(self, groups: Any) -> NDArray[np.int64] | None:
+    def _groups(self, groups: Any) -> Counts | None:
         """Labels of groups for the rows of the data set."""
         if groups is None:
             return None

@@ -9,25 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._errors import invalid
-
-Floats = NDArray[np.float64]
-
-
-def _library(name: str) -> Any:
-    """The library where it is loaded: only then can a value be of one of its classes."""
-    module = sys.modules.get(name)
-    return module if module is not None and hasattr(module, "DataFrame") else None
+from ._numbers import categories, dates, library, numbers_of, text
+from ._types import Floats
 
 
 def is_pandas(value: Any) -> bool:
     """Whether the value is a data frame, a series or an index of pandas."""
-    pd = _library("pandas")
+    pd = library("pandas")
     return pd is not None and isinstance(value, (pd.DataFrame, pd.Series, pd.Index))
 
 
 def is_frame(value: Any) -> bool:
     """Whether the value is a data frame. Frames of polars that are not computed yet are refused."""
-    pd, pl = _library("pandas"), _library("polars")
+    pd, pl = library("pandas"), library("polars")
     if pl is not None and isinstance(value, pl.LazyFrame):
         raise invalid("data frame", "a polars LazyFrame", "a polars DataFrame: call collect() first")
     return (pd is not None and isinstance(value, pd.DataFrame)) or (
@@ -37,16 +31,10 @@ def is_frame(value: Any) -> bool:
 
 def is_series(value: Any) -> bool:
     """Whether the value is a series, an index or a categorical array."""
-    pd, pl = _library("pandas"), _library("polars")
+    pd, pl = library("pandas"), library("polars")
     if pd is not None and isinstance(value, (pd.Series, pd.Index, pd.api.extensions.ExtensionArray)):
         return True
     return pl is not None and isinstance(value, pl.Series)
-
-
-def is_na(value: Any) -> bool:
-    """Whether the value is the missing value of pandas."""
-    pd = _library("pandas")
-    return pd is not None and (value is pd.NA or value is pd.NaT)
 
 
 def column_names(value: Any) -> list[Any] | None:
@@ -71,15 +59,14 @@ def string_names(value: Any) -> NDArray[Any] | None:
     return np.asarray(names, dtype=object) if types == ["str"] else None
 
 
-def task_names(value: Any) -> list[str] | None:
-    """Names of tasks from the columns of a frame or the name of a series; ``None`` where there are none."""
+def task_names(value: Any) -> list[Any] | None:
+    """Labels of tasks from the columns of a frame or the name of a series; ``None`` where there are none."""
     if is_frame(value):
         names = list(value.columns)
-        unnamed = names == list(range(len(names)))
-        return None if unnamed else [str(name) for name in names]
+        return None if names == list(range(len(names))) else names
     if is_series(value):
-        name = series_name(value)
-        return None if name is None else [name]
+        name = getattr(value, "name", None)
+        return None if name is None or name == "" else [name]
     return None
 
 
@@ -91,7 +78,7 @@ def series_name(value: Any) -> str | None:
 
 def index_of(value: Any) -> Any:
     """The index of a frame or series of pandas; ``None`` for anything else."""
-    pd = _library("pandas")
+    pd = library("pandas")
     return value.index if pd is not None and isinstance(value, (pd.DataFrame, pd.Series)) else None
 
 
@@ -99,7 +86,7 @@ def frame_to_floats(frame: Any, argument: str) -> Floats:
     """A data frame as float64, missing values as NaN."""
     names = list(frame.columns)
     out = np.empty((len(frame), len(names)), dtype=np.float64, order="F")
-    pl = _library("polars")
+    pl = library("polars")
     for j, name in enumerate(names):
         of_polars = pl is not None and isinstance(frame, pl.DataFrame)
         column = frame.to_series(j) if of_polars else frame.iloc[:, j]
@@ -109,15 +96,13 @@ def frame_to_floats(frame: Any, argument: str) -> Floats:
 
 def column_to_floats(column: Any, argument: str, name: str | None) -> Floats:
     """A series as float64, missing values as NaN."""
-    pl = _library("polars")
+    pl = library("polars")
     if pl is not None and isinstance(column, pl.Series):
         return _polars_column(column, argument, name)
     return _pandas_column(column, argument, name)
 
 
 def _pandas_column(column: Any, argument: str, name: str | None) -> Floats:
-    from ._arrays import categories, dates, numbers_of
-
     pd = sys.modules["pandas"]
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
@@ -135,8 +120,6 @@ def _pandas_column(column: Any, argument: str, name: str | None) -> Floats:
 
 
 def _polars_column(column: Any, argument: str, name: str | None) -> Floats:
-    from ._arrays import categories, dates, numbers_of, text
-
     pl = sys.modules["polars"]
     dtype = column.dtype
     if dtype.is_numeric() or dtype == pl.Boolean or dtype == pl.Null:
@@ -152,7 +135,7 @@ def _polars_column(column: Any, argument: str, name: str | None) -> Floats:
 
 def series_to_objects(series: Any) -> NDArray[Any]:
     """The values of a series as they are."""
-    pl = _library("polars")
+    pl = library("polars")
     if pl is not None and isinstance(series, pl.Series):
         return np.asarray(series.to_list())
     return np.asarray(series)
@@ -160,7 +143,7 @@ def series_to_objects(series: Any) -> NDArray[Any]:
 
 def declared_categories(series: Any) -> list[Any] | None:
     """The categories that a categorical series declares, in their order; ``None`` where it does not."""
-    pd, pl = _library("pandas"), _library("polars")
+    pd, pl = library("pandas"), library("polars")
     dtype = getattr(series, "dtype", None)
     if pd is not None and isinstance(dtype, pd.CategoricalDtype):
         return list(dtype.categories)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from . import _core, _data
 from ._errors import incompatible
@@ -13,13 +13,12 @@ from ._gp_settings import core_settings
 from ._posterior import Posterior
 from ._progress import Watch, verbosity
 from ._report import FitReport, issue
+from ._types import Floats
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ._description import Kernel, Task
-
-Floats = NDArray[np.float64]
 
 
 class MultiTaskGP(Posterior):
@@ -59,7 +58,8 @@ class MultiTaskGP(Posterior):
     solver : {"auto", "kronecker", "choleskys", "schur", "dense", "cg"}
         How the covariance is factored. All are exact but "cg", which "auto" takes where no other fits.
     n_restarts : int
-        Further starts, their kernel parameters drawn around the first; the best fit is kept.
+        Further starts, their kernel parameters drawn around the first; the best fit is kept. Refused with
+        ``optimizer=None``.
     max_iter : int or None
         Most iterations of a start; ``None`` is 200.
     tol : float or None

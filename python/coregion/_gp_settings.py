@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from . import _arrays
+from . import _arrays, _scalars
 from ._errors import incompatible, invalid, wrong_shape
 from ._estimator import kernel_tree, task_tree
 from ._random import seed_of
+from ._types import Floats
 
 if TYPE_CHECKING:
     from ._gp import MultiTaskGP
 
-Floats = NDArray[np.float64]
 
 _NOISE = ("shared", "per-task", "full", "none")
-_CG = {
-    "tolerance": False,
-    "probe_tolerance": False,
-    "max_iterations": True,
-    "rank": True,
-    "n_probes": True,
-    "seed": True,
-}
-"""Settings of the iterative solver, and whether they are whole numbers."""
+_WHOLE = ("max_iterations", "rank", "n_probes", "seed")
+"""Settings of the iterative solver that are whole numbers."""
 
 
 def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> dict[str, Any]:
@@ -46,23 +35,26 @@ def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> di
         expected = "None: this version transforms no outputs; transform them before fit"
         raise invalid("warp", repr(gp.warp), expected)
     gp._check_device()
+    n_restarts = _scalars.count(gp.n_restarts, "n_restarts")
+    if gp.optimizer is None and n_restarts:
+        raise incompatible("n_restarts and optimizer=None", "nothing is learned from other starts either")
     return {
         "kernel": kernel_tree(Matern52() if kernel is None else kernel, feature_names),
         "task": None if task is None else task_tree(task),
         "noise": _noise(gp.noise, n_tasks),
         "mean": _mean(gp.mean, n_tasks),
-        "normalize_x": _arrays.switch(gp.normalize_x, "normalize_x"),
-        "normalize_y": _arrays.switch(gp.normalize_y, "normalize_y"),
+        "normalize_x": _scalars.switch(gp.normalize_x, "normalize_x"),
+        "normalize_y": _scalars.switch(gp.normalize_y, "normalize_y"),
         "optimizer": "none" if gp.optimizer is None else _word(gp.optimizer, "optimizer"),
         "solver": _word(gp.solver, "solver"),
         "fixed": _paths(gp.fixed, "fixed"),
         "ties": _ties(gp.ties),
-        "n_restarts": _arrays.count(gp.n_restarts, "n_restarts"),
-        "max_iterations": None if gp.max_iter is None else _arrays.count(gp.max_iter, "max_iter"),
-        "tolerance": None if gp.tol is None else _arrays.positive(gp.tol, "tol"),
+        "n_restarts": n_restarts,
+        "max_iterations": None if gp.max_iter is None else _scalars.count(gp.max_iter, "max_iter"),
+        "tolerance": None if gp.tol is None else _scalars.positive(gp.tol, "tol"),
         "seed": seed_of(gp.random_state, default=0),
-        "memory_budget": memory(gp.memory_budget, "memory_budget"),
-        "solver_memory": memory(gp.solver_memory, "solver_memory"),
+        "memory_budget": _scalars.memory(gp.memory_budget, "memory_budget"),
+        "solver_memory": _scalars.memory(gp.solver_memory, "solver_memory"),
         "cg": _cg(gp.cg),
     }
 
@@ -142,29 +134,18 @@ def _ties(value: Any) -> list[tuple[str, str]]:
     return pairs
 
 
-def memory(value: Any, argument: str) -> int | None:
-    """Bytes; ``None`` for the default of the core."""
-    if value is None:
-        return None
-    if isinstance(value, float) and value.is_integer():  # 2e9 is how people write it
-        value = int(value)
-    return _arrays.count(value, argument, least=1)
-
-
 def _cg(value: Any) -> dict[str, float] | None:
+    """Settings of the iterative solver; the core knows their names and ranges."""
     if value is None:
         return None
-    expected = f"a dictionary with some of: {', '.join(_CG)}"
     if not isinstance(value, Mapping):
-        raise invalid("cg", repr(value), expected)
+        raise invalid("cg", repr(value), "a dictionary of settings of the iterative solver")
     out: dict[str, float] = {}
     for name, number in value.items():
-        if name not in _CG:
-            raise invalid("cg", f"a setting {name!r}", expected)
-        if _CG[name]:
-            out[name] = _arrays.count(number, f"cg[{name!r}]")
-        elif isinstance(number, numbers.Real):
-            out[name] = _arrays.positive(number, f"cg[{name!r}]")
+        if not isinstance(name, str):
+            raise invalid("cg", f"a setting {name!r}", "names of settings, as text")
+        if _scalars.is_whole(number) or name in _WHOLE:
+            out[name] = _scalars.count(number, f"cg[{name!r}]")
         else:
-            raise invalid(f"cg[{name!r}]", repr(number), "a number")
+            out[name] = _scalars.positive(number, f"cg[{name!r}]")
     return out

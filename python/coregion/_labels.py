@@ -6,37 +6,42 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import _frames
 from ._errors import invalid, wrong_shape
+from ._numbers import is_missing
+from ._types import Counts
 from .exceptions import UnknownNameError
 
 
 class TaskLabels:
     """The labels of the tasks in their order.
 
-    Labels are what was given: text, or whole numbers. Where labels are text, a whole number means the
-    task at that place.
+    Labels are text, or whole numbers, which mean the same as their text. Of unnamed tasks, whose labels are
+    0, 1, ..., and where not every name is a number, a whole number that is no name is the place of a task.
     """
 
     def __init__(self, labels: Sequence[Any]) -> None:
-        self.labels = list(labels)
-        self.places = {label: t for t, label in enumerate(self.labels)}
-        self.numeric = all(isinstance(label, int) for label in self.labels)
+        given = list(labels)
+        default = [f"task {t}" for t in range(len(given))]
+        self.unnamed = given in (list(range(len(given))), default)
+        self.names = default if self.unnamed else [str(label) for label in given]
+        self._places = {name: t for t, name in enumerate(self.names)}
+        self.are_numbers = all(_is_number(name) for name in self.names)
+        self.numbered = self.unnamed or self.are_numbers
 
-    @property
-    def names(self) -> list[str]:
-        """The labels as names."""
-        if self.numeric and self.labels == list(range(len(self.labels))):
-            return [f"task {t}" for t in self.labels]
-        return [str(label) for label in self.labels]
+    def find(self, label: Any) -> int | None:
+        """The number of a task, or ``None`` where there is no such task."""
+        place = self._places.get(str(label))
+        if place is not None or not isinstance(label, int) or self.are_numbers:
+            return place
+        return label if 0 <= label < len(self.names) else None
 
     def place(self, label: Any) -> int:
         """The number of a task."""
         return int(self.places_of(np.asarray([label], dtype=object), "task")[0])
 
-    def places_of(self, values: Any, argument: str = "tasks", length: int | None = None) -> NDArray[np.int64]:
+    def places_of(self, values: Any, argument: str = "tasks", length: int | None = None) -> Counts:
         """The numbers of the tasks meant, one for each row where a length is given."""
         listed = listing(values, argument)
         if length is not None and len(listed) != length:
@@ -51,22 +56,34 @@ class TaskLabels:
         return out
 
     def _place(self, label: Any) -> int:
-        if isinstance(label, int) and not self.numeric:
-            if 0 <= label < len(self.labels):
-                return label
-        elif label in self.places:
-            return self.places[label]
-        elif isinstance(label, str) and label in self.names:
-            return self.names.index(label)
+        place = self.find(label)
+        if place is not None:
+            return place
         known = self.names
         more = "" if len(known) <= 20 else f", ... ({len(known)} tasks)"
-        shown = ", ".join(str(v) for v in (self.labels if self.numeric else known)[:20]) + more
+        shown = ", ".join(map(str, (range(len(known)) if self.unnamed else known)[:20])) + more
         raise UnknownNameError(
             f"unknown task label {label!r}, expected one of: {shown}",
             kind="task label",
             name=str(label),
             known=known,
         )
+
+
+def _is_number(name: str) -> bool:
+    """Whether the name is a whole number as it is printed."""
+    digits = name.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and (len(digits) == 1 or digits[0] != "0")
+
+
+def label_of(name: Any) -> Any:
+    """The label that a column of a frame, or a value in a list of labels, stands for: whole numbers of any
+    type as such, everything else as text."""
+    if isinstance(name, np.generic):
+        name = name.item()
+    if isinstance(name, float) and name.is_integer():
+        return int(name)
+    return name if isinstance(name, int) and not isinstance(name, bool) else str(name)
 
 
 def listing(values: Any, argument: str) -> list[Any]:
@@ -90,18 +107,15 @@ def _label(value: Any, argument: str) -> Any:
     """A label as text or as a whole number."""
     if isinstance(value, bytes):
         return value.decode()
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or _frames.is_na(value) or value != value:
+    if is_missing(value) or value != value:
         raise invalid(argument, "a missing label", "a label for each row of X")
-    if isinstance(value, float):
-        if value != int(value):
-            raise invalid(argument, repr(value), "whole numbers or text")
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    label = label_of(value)
+    if isinstance(value, (float, np.floating)) and not isinstance(label, int):
+        raise invalid(argument, repr(float(value)), "whole numbers or text")
+    return label
 
 
-def of_observations(tasks: Any, task_names: Any, n_rows: int) -> tuple[TaskLabels, NDArray[np.int64]]:
+def of_observations(tasks: Any, task_names: Any, n_rows: int) -> tuple[TaskLabels, Counts]:
     """The tasks of a list of observations: their labels in order, and the number of each.
 
     The order is that of ``task_names``, of the categories of a categorical series, of whole numbers

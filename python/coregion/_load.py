@@ -8,8 +8,8 @@ from typing import Any
 from . import _core
 from ._estimator import _object
 from ._gp import MultiTaskGP
-from ._gp_settings import memory
 from ._ridge import MultiTaskKernelRidge
+from ._scalars import memory, path_of
 
 
 def load(
@@ -19,7 +19,8 @@ def load(
 
     Its covariance is factored again. The parameters of the estimator are those of the model: kernel, task
     covariance, noise and mean with their values. A file does not tell whether y was a vector: a model of
-    one task answers as one fitted to a vector.
+    one task answers as one fitted to a vector. Nor does it tell columns that a frame named x0, x1, ... from
+    columns without names: such a model has no ``feature_names_in_``.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ def load(
 
     Raises
     ------
+    ValueError
+        For a path that is no text.
     ModelFileError
         For a file that is missing, damaged, foreign or of a later version.
     MemoryBudgetError
@@ -54,7 +57,7 @@ def load(
     >>> bool(np.allclose(again.predict(X), gp.predict(X)))
     True
     """
-    model = _core.load(os.fspath(path), memory(memory_budget, "memory_budget"))
+    model = _core.load(path_of(path), memory(memory_budget, "memory_budget"))
     if isinstance(model, _core.GaussianProcess):
         return gaussian_process(model)
     from . import kernels, tasks

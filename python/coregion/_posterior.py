@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from . import _arrays, _core, _data, _prediction
+from . import _arrays, _core, _data, _prediction, _scalars
 from ._errors import invalid
 from ._estimator import Estimator
-from ._random import seed_of
+from ._random import random_groups, seed_of
 from ._task_view import TaskView
+from ._types import Floats
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-Floats = NDArray[np.float64]
 
 
 class Posterior(Estimator):
@@ -144,7 +142,7 @@ class Posterior(Estimator):
         >>> bool(np.allclose(np.diag(gp.predict_task_covariances([[2.5]])[0]), std[0] ** 2))
         True
         """
-        noise = _arrays.switch(include_noise, "include_noise")
+        noise = _scalars.switch(include_noise, "include_noise")
         covariances = np.asarray(self._model().predict_task_covariances(self._rows(X)))
         return covariances + self._model().noise_covariance if noise else covariances
 
@@ -210,7 +208,7 @@ class Posterior(Estimator):
         Parameters
         ----------
         task : str or int
-            Name or number of the task.
+            Name of the task, or its place where no task has that number as its name.
 
         Returns
         -------
@@ -263,8 +261,8 @@ class Posterior(Estimator):
         >>> bool(abs(table[3, 1] - np.cos(X[3, 0])) < 0.2), bool(table[2, 1] == Y[2, 1])
         (True, True)
         """
-        std = _arrays.switch(return_std, "return_std")
-        noise = _arrays.switch(include_noise, "include_noise")
+        std = _scalars.switch(return_std, "return_std")
+        noise = _scalars.switch(include_noise, "include_noise")
         mean, deviation = self._model().impute(std=std, include_noise=noise)
         names = self.task_names_
         out = self._as_output(self._squeezed(mean), names, None)
@@ -308,8 +306,8 @@ class Posterior(Estimator):
         (3, 2, 5)
         """
         x = self._rows(X)
-        number = _arrays.count(n_samples, "n_samples", least=1)
-        noise = _arrays.switch(include_noise, "include_noise")
+        number = _scalars.count(n_samples, "n_samples", least=1)
+        noise = _scalars.switch(include_noise, "include_noise")
         seed = seed_of(random_state, default=None)
         return np.asarray(self._squeezed(self._model().sample(x, number, include_noise=noise, seed=seed)))
 
@@ -381,7 +379,7 @@ class Posterior(Estimator):
             For labels that do not fit.
         """
         model = self._model()
-        if _arrays.is_whole(groups):
+        if _scalars.is_whole(groups):
             codes = random_groups(groups, model.data.n_rows, seed_of(self.random_state, default=0))
         else:
             found = self._groups(groups)
@@ -428,7 +426,7 @@ class Posterior(Estimator):
         True
         """
         model = self._model()
-        with_gradient = _arrays.switch(eval_gradient, "eval_gradient")
+        with_gradient = _scalars.switch(eval_gradient, "eval_gradient")
         if parameters is None and not with_gradient:
             return float(model.log_likelihood)
         if parameters is not None and not hasattr(parameters, "items"):
@@ -446,15 +444,7 @@ def leave_one_out(estimator: Estimator, by: Any, groups: Any, return_log_density
     model = estimator._model()
     if by not in ("row", "entry", "task"):
         raise invalid("by", repr(by), "'row', 'entry' or 'task'")
-    with_density = _arrays.switch(return_log_density, "return_log_density")
+    with_density = _scalars.switch(return_log_density, "return_log_density")
     mean, std, density = model.leave_one_out(by, estimator._groups(groups))
     mean, std = estimator._at_observations(mean), estimator._at_observations(std)
     return (mean, std, np.asarray(density)) if with_density else (mean, std)
-
-
-def random_groups(k: int, n: int, seed: int, argument: str = "groups") -> NDArray[np.int64]:
-    """k random groups of n rows, of nearly equal size."""
-    if not 2 <= k <= n:
-        raise invalid(argument, f"{k} groups", f"2 to {n}, the number of rows")
-    codes = np.arange(n, dtype=np.int64) * int(k) // n
-    return np.random.default_rng(seed).permutation(codes)

@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from . import _arrays, _core
+from . import _arrays, _core, _scalars
 from ._errors import incompatible, invalid, wrong_shape
-
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
+from ._types import Counts, Floats
 
 _BLOCK = 1 << 22
 """Entries of the tables made at a time where one task of each row is wanted."""
@@ -36,7 +33,7 @@ def check_kinds(return_std: Any, return_cov: Any, quantiles: Any, include_noise:
         ("return_cov", return_cov),
         ("include_noise", include_noise),
     ):
-        _arrays.switch(value, name)
+        _scalars.switch(value, name)
     if return_std and return_cov:
         raise incompatible(
             "return_std and return_cov", "standard deviations are roots of the diagonal of cov"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from ._errors import invalid
-from .exceptions import CancelledError
+import numpy as np
 
-Progress = Callable[[dict[str, Any]], object]
+from ._errors import invalid
+from ._types import Observer
+from .exceptions import CancelledError
 
 
 class Watch:
@@ -20,7 +20,7 @@ class Watch:
     """
 
     def __init__(self, progress: Any, verbose: Any, title: str) -> None:
-        self._listeners: list[Progress] = []
+        self._listeners: list[Observer] = []
         self._bar: _Bar | None = None
         self._ended = False
         self._told = 0
@@ -35,14 +35,15 @@ class Watch:
             self._listeners.append(_print)
 
     @property
-    def observer(self) -> Progress | None:
+    def observer(self) -> Observer | None:
         """Tells every listener, and asks for an end where one returns False; None without listeners."""
         return self._tell if self._listeners else None
 
     def _tell(self, state: dict[str, Any]) -> bool:
+        if self._ended:
+            return False
         answers = [listener(dict(state)) for listener in self._listeners]  # every one is told
-        if any(answer is False for answer in answers):
-            self._ended = True
+        self._ended = any(isinstance(answer, (bool, np.bool_)) and not answer for answer in answers)
         self._told += 1
         return not self._ended
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ._report import warn
+from ._types import Floats
 from .exceptions import DataWarning
-
-Floats = NDArray[np.float64]
 
 
 def r2_score(truth: Floats, mean: Floats, weights: Floats | None) -> float:

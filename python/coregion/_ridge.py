@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _arrays, _core, _data
+from . import _arrays, _core, _data, _scalars
 from ._estimator import Estimator
 from ._posterior import leave_one_out
 from ._progress import Watch, verbosity
 from ._report import FitWarning, issue
 from ._ridge_settings import core_settings, weighted
+from ._types import Floats
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ._description import Kernel, Task
     from ._gp import MultiTaskGP
-
-Floats = NDArray[np.float64]
 
 
 class MultiTaskKernelRidge(Estimator):
@@ -46,7 +45,8 @@ class MultiTaskKernelRidge(Estimator):
         What is chosen by: the squared error of what is left out, generalised cross-validation, k random
         groups of rows, or groups of rows by their labels. ``None`` is "row". "log-density:row" and so on
         choose by log densities. Splitters of scikit-learn, and lists of their splits, are read as groups:
-        they must test each row once and train on all others.
+        they must test each row once and train on all others. Of no effect, though checked, where there is
+        one penalty and one task covariance.
     fit_intercept : bool
         Whether an intercept for each task is fitted, free of penalty.
     task_weights : array-like (T,) or None
@@ -273,7 +273,7 @@ class MultiTaskKernelRidge(Estimator):
         mean, std = _spread(mean, kept, np.nan), _spread(std, kept, np.nan)
         if groups is None and by != "task":
             density = _spread(density, kept, np.nan)
-        with_density = _arrays.switch(return_log_density, "return_log_density")
+        with_density = _scalars.switch(return_log_density, "return_log_density")
         return (mean, std, density) if with_density else (mean, std)
 
     def posterior(self) -> MultiTaskGP:

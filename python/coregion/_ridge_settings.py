@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _arrays, _core, _frames
+from . import _arrays, _core, _frames, _scalars
 from ._errors import incompatible, invalid, wrong_shape
 from ._estimator import kernel_tree, task_tree
-from ._gp_settings import memory
-from ._posterior import random_groups
-from ._random import seed_of
+from ._random import random_groups, seed_of
+from ._types import Counts, Floats
 
 if TYPE_CHECKING:
     from ._ridge import MultiTaskKernelRidge
 
-Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _LEAVE_OUT = ("row", "entry", "task")
@@ -45,12 +43,12 @@ def core_settings(
         "alphas": _alphas(ridge),
         "task_penalties": _for_tasks(ridge.task_penalties, "task_penalties", data.n_tasks),
         "task_weights": _for_tasks(ridge.task_weights, "task_weights", data.n_tasks),
-        "fit_intercept": _arrays.switch(ridge.fit_intercept, "fit_intercept"),
+        "fit_intercept": _scalars.switch(ridge.fit_intercept, "fit_intercept"),
         "criterion": criterion,
         "groups": groups,
-        "refine": _arrays.switch(ridge.refine, "refine"),
-        "penalty_for_each_task": _arrays.switch(ridge.penalty_for_each_task, "penalty_for_each_task"),
-        "memory_budget": memory(ridge.memory_budget, "memory_budget"),
+        "refine": _scalars.switch(ridge.refine, "refine"),
+        "penalty_for_each_task": _scalars.switch(ridge.penalty_for_each_task, "penalty_for_each_task"),
+        "memory_budget": _scalars.memory(ridge.memory_budget, "memory_budget"),
     }
 
 
@@ -102,12 +100,13 @@ def _tasks(ridge: MultiTaskKernelRidge) -> list[Any] | None:
 
 
 def _alphas(ridge: MultiTaskKernelRidge) -> list[float]:
+    alpha = _scalars.positive(ridge.alpha, "alpha")
     if ridge.alphas is None:
-        return [_arrays.positive(ridge.alpha, "alpha")]
+        return [alpha]
     alphas = _arrays.vector(ridge.alphas, "alphas", None, "penalty")
     if not len(alphas):
         raise invalid("alphas", "none", "at least one penalty")
-    return [float(_arrays.positive(float(a), "alphas")) for a in alphas]
+    return [float(_scalars.positive(float(a), "alphas")) for a in alphas]
 
 
 def _for_tasks(value: Any, argument: str, n_tasks: int) -> list[float] | None:
@@ -127,7 +126,7 @@ def _criterion(ridge: MultiTaskKernelRidge, n_rows: int, kept: Mask | None) -> t
         if cv not in _CRITERIA:
             raise invalid("cv", repr(cv), expected)
         return cv, None
-    if _arrays.is_whole(cv):
+    if _scalars.is_whole(cv):
         return "row", random_groups(cv, n_rows, seed_of(ridge.random_state, default=0), "cv")
     n_labels = n_rows if kept is None else len(kept)
     if hasattr(cv, "split") and not isinstance(cv, np.ndarray):
@@ -148,7 +147,7 @@ def _are_splits(cv: Any) -> bool:
     return all(isinstance(s, (list, tuple)) and len(s) == 2 and np.ndim(s[1]) == 1 for s in cv)
 
 
-def _of_splits(splits: Any, n_rows: int) -> NDArray[np.int64]:
+def _of_splits(splits: Any, n_rows: int) -> Counts:
     """Labels of rows from the splits of cross-validation, each row tested once and trained on otherwise."""
     expected = "splits that test each row once and train on all others: the closed form serves no other"
     groups = np.full(n_rows, -1, dtype=np.int64)

@@ -8,14 +8,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ._correlation import correlation
 from ._errors import not_fitted
 from ._prior_variance import prior_variance
 from ._tables import Section, as_html, as_text, number, percent, values
-
-Floats = NDArray[np.float64]
+from ._types import Floats
 
 SHOWN_TASKS = 20
 """Tasks up to which each has a row of its own."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from . import _arrays, _prediction
+from . import _prediction, _scalars
 from ._random import seed_of
+from ._types import Floats
 
 if TYPE_CHECKING:
     from ._gp import MultiTaskGP
-
-Floats = NDArray[np.float64]
 
 
 class TaskView:
@@ -128,8 +126,8 @@ class TaskView:
         x = self._estimator._rows(X)
         drawn = self._estimator._model().sample(
             x,
-            _arrays.count(n_samples, "n_samples", least=1),
-            include_noise=_arrays.switch(include_noise, "include_noise"),
+            _scalars.count(n_samples, "n_samples", least=1),
+            include_noise=_scalars.switch(include_noise, "include_noise"),
             seed=seed_of(random_state, default=None),
         )
         return np.asarray(drawn[:, self._task])

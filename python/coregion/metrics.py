@@ -11,12 +11,11 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from . import _arrays, _core
+from . import _arrays, _core, _scalars
 from ._errors import incompatible, invalid, wrong_shape
+from ._types import Floats
 
-Floats: TypeAlias = NDArray[np.float64]
 Score: TypeAlias = "float | Floats"
 
 
@@ -223,7 +222,7 @@ def coverage(
     >>> coverage([0.0, 3.0], [0.0, 0.0], [1.0, 1.0])
     0.5
     """
-    chance = _arrays.positive(level, "level")
+    chance = _scalars.positive(level, "level")
     if chance >= 1.0:
         raise invalid("level", repr(level), "a number above 0 and below 1")
     truth, mean, deviation = _tables(y_true=y_true, y_pred=y_pred, std=std)

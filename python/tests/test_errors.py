@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import pickle
 
 import numpy as np
@@ -51,8 +52,29 @@ PAIR = (kernels.RBF(), tasks.LowRank(rank=1))
         ({"device": "tpu"}, "device: found 'tpu'"),
         ({"memory_budget": 0}, "memory_budget: found 0"),
         ({"solver_memory": "1 GB"}, "solver_memory: found '1 GB'"),
-        ({"cg": {"tol": 1e-3}}, "cg: found a setting 'tol', expected .*tolerance"),
+        ({"cg": {"tol": 1e-3}}, "unknown setting of cg 'tol', expected one of: tolerance, .*seed"),
+        ({"cg": {"tol": 3}}, "unknown setting of cg 'tol'"),
+        ({"cg": {3: 1e-3}}, "cg: found a setting 3, expected .*text"),
         ({"cg": {"tolerance": "small"}}, "tolerance"),
+        ({"cg": {"rank": 2.5}}, r"cg\['rank'\]: found 2.5, expected a whole number"),
+        ({"cg": {"rank": -1}}, r"cg\['rank'\]: found -1"),
+        ({"cg": {"rank": 2**70}}, r"cg\['rank'\]: found 1180591620717411303424, expected .*at most"),
+        ({"cg": {"tolerance": 10**400}}, r"cg\['tolerance'\]: found 10"),
+        ({"n_restarts": 2**70}, "n_restarts: found 1180591620717411303424, expected .*at most"),
+        ({"max_iter": 2**70}, "max_iter: found 1180591620717411303424, expected .*at most"),
+        ({"memory_budget": 2**70}, "memory_budget: found 1180591620717411303424, expected .*at most"),
+        ({"memory_budget": 1e30}, "memory_budget: found 1e[+]30, expected .*at most"),
+        ({"solver_memory": 2**70}, "solver_memory: found 1180591620717411303424, expected .*at most"),
+        ({"tol": 10**400}, "tol: found 10"),
+        ({"n_restarts": 5, "optimizer": None}, "n_restarts and optimizer=None cannot be combined"),
+        (
+            {"task": tasks.FreeForm(B=np.zeros((2, 2, 2)))},
+            "FreeForm.B: found 3 dimensions, .* at most 2",
+        ),
+        ({"task": tasks.LowRank(rank=2**70)}, "LowRank.rank: found 1180591620717411303424"),
+        ({"kernel": kernels.RBF().on([2**70])}, "Columns.columns: found 1180591620717411303424"),
+        ({"kernel": kernels.RBF(lengthscale=10**400)}, "RBF.lengthscale: found 10"),
+        ({"kernel": kernels.RBF(fixed=3)}, "RBF.fixed: found 3, expected names"),
         ({"cg": 3}, "cg: found 3"),
         ({"progress": "bar"}, "progress: found 'bar'"),
         ({"verbose": -1}, "verbose: found -1"),
@@ -89,6 +111,8 @@ def test_settings_are_not_looked_at_before_fit():
         ([[1.0], [np.nan]], [1.0, 2.0], "X: found NaN at row 1, column 0"),
         ([[1.0], [-np.inf]], [1.0, 2.0], "X: found -inf at row 1, column 0"),
         ([[1.0], [2.0]], [1.0, np.inf], "y: found inf at row 1"),
+        ([[10**400], [1]], [1.0, 2.0], "X: found a number beyond the range of float64, expected numbers"),
+        ([[1.0], [2.0]], [10**400, 1], "y: found a number beyond the range of float64"),
         ([[1.0], [2.0]], [np.nan, np.nan], "y: found NaN everywhere"),
         ([[1.0], [2.0]], [1.0, 2.0, 3.0], "y: found 3 rows, expected 2 rows, as many as X has"),
         ([[1.0], [2.0]], None, "requires y to be passed"),
@@ -122,6 +146,8 @@ def test_sparse_matrices_are_refused():
         ([0, 1, 0], {}, "tasks: found 3 labels, expected 4"),
         ([0, 0.5, 0, 1], {}, "tasks: found 0.5, expected whole numbers or text"),
         ([0, np.nan, 0, 1], {}, "missing label"),
+        ([0, np.inf, 0, 1], {}, "tasks: found inf, expected whole numbers or text"),
+        ([0, 1e300, 0, 1], {}, "no row of task 2"),
         (["a", None, "a", "b"], {}, "missing label"),
         ("abab", {}, "tasks: found 'abab'"),
         ([[0], [1], [0], [1]], {}, "tasks: found 2 dimensions"),
@@ -166,6 +192,48 @@ def test_rows_that_do_not_fit_the_model(gp):
         gp.predict([[1.0, 2.0]], given=[[1.0]])
     with pytest.raises(ValueError, match="given: found inf"):
         gp.predict([[1.0, 2.0]], given=[[1.0, np.inf]])
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [None, 1.0] * 15,
+        [np.nan, 1.0] * 15,
+        np.array([np.nan, 1.0] * 15),
+        [None, "a"] * 15,
+        [np.datetime64("NaT"), np.datetime64("2020-01-01")] * 15,
+    ],
+)
+def test_groups_without_a_label_are_refused(gp, groups):
+    with pytest.raises(cg.InvalidValueError, match="groups: found a missing label, expected a label"):
+        gp.leave_one_out(groups=groups)
+    with pytest.raises(cg.InvalidValueError, match="groups: found a missing label"):
+        gp.k_fold(groups)
+
+
+def test_groups_of_kinds_without_an_order_are_refused(gp):
+    with pytest.raises(cg.InvalidValueError, match="groups: found labels that have no order, expected"):
+        gp.leave_one_out(groups=[1, datetime.date(2020, 1, 1)] * 15)
+
+
+@pytest.mark.parametrize("path", [b"model.safetensors", 3, None])
+def test_paths_are_text(gp, path):
+    with pytest.raises(cg.InvalidValueError, match=r"path: found .*, expected text or a pathlib\.Path"):
+        cg.load(path)
+    with pytest.raises(cg.InvalidValueError, match=r"path: found .*, expected text or a pathlib\.Path"):
+        gp.save(path)
+
+
+def test_nothing_held_may_be_written_as_none(xy):
+    free = cg.MultiTaskGP(kernels.RBF(1.0)).fit(*xy)
+    none = cg.MultiTaskGP(kernels.RBF(1.0, fixed=None)).fit(*xy)
+    assert none.log_marginal_likelihood_ == free.log_marginal_likelihood_
+    assert np.ravel(none.kernel_.lengthscale)[0] != 1.0
+
+
+def test_draws_are_counted_in_numbers_that_fit(gp):
+    with pytest.raises(cg.InvalidValueError, match="n_samples: found 1180591620717411303424"):
+        gp.sample_y([[1.0, 2.0]], n_samples=2**70)
 
 
 METHODS = [

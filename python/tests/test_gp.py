@@ -405,6 +405,24 @@ def test_every_evaluation_is_told_and_can_end_the_fit(xy):
         cg.MultiTaskGP(progress=lambda state: 1 / 0).fit(*xy)
 
 
+@pytest.mark.parametrize("answer", [False, np.False_, np.array([1.0]).max() < 0.0])
+def test_any_false_ends_the_fit_and_nothing_is_told_after(xy, answer):
+    told = []
+
+    def listen(state):
+        told.append(state)
+        return answer
+
+    with pytest.raises(cg.CancelledError):
+        cg.MultiTaskGP(progress=listen, n_restarts=3).fit(*xy)
+    assert len(told) == 1
+
+
+def test_other_answers_do_not_end_the_fit(xy):
+    for answer in (None, True, np.True_, 0, ""):
+        assert cg.MultiTaskGP(progress=lambda state, answer=answer: answer).fit(*xy).report_.converged
+
+
 def test_verbose_prints(xy, capsys):
     gp = cg.MultiTaskGP(verbose=1).fit(*xy)
     printed = capsys.readouterr().out

@@ -45,6 +45,64 @@ def test_parameters_of_parameters():
     assert gp.kernel.lengthscale == [1.0, 2.0]
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda k: k + k,
+        lambda k: k * k,
+        lambda k: k + kernels.Linear() + k,
+        lambda k: k + 2.0 * k,
+        lambda k: k.on([0]) * k.on([1]),
+        lambda k: (k + kernels.Constant()) + (k + kernels.Linear()),
+    ],
+)
+def test_a_kernel_that_stands_twice_has_parameters_of_its_own(make):
+    kernel = kernels.RBF(lengthscale=[1.0])
+    made = make(kernel)
+    before = made.get_params()
+    path = next(name for name in before if name.endswith("lengthscale"))
+    made.set_params(**{path: 5.0})
+    after = {name: value for name, value in made.get_params().items() if name.endswith("lengthscale")}
+    assert len(after) == 2
+    assert [name for name, value in after.items() if value == 5.0] == [path]
+
+
+def test_a_kernel_in_a_sum_is_the_object_given():
+    one, two = kernels.RBF(), kernels.RBF()
+    made = one + two
+    assert made.kernels[0] is one
+    assert made.kernels[1] is two
+
+
+def test_the_scale_of_a_kernel_can_be_held():
+    held = kernels.Scale(kernels.RBF(), 2.0, fixed=["scale"])
+    assert held.get_params(deep=False) == {"kernel": kernels.RBF(), "scale": 2.0, "fixed": ["scale"]}
+    assert repr(held) == "Scale(kernel=RBF(), scale=2.0, fixed=['scale'])"
+    assert eval(repr(held), vars(kernels)) == held
+    assert repr(3.0 * held) == "Scale(kernel=RBF(), scale=6.0, fixed=['scale'])"
+    assert (held * kernels.Linear()).fixed == ["scale"]
+    assert held.on([0]).fixed == ["scale"]
+    assert (held * held).fixed == ["scale"]
+    assert not (held * (2.0 * kernels.Linear())).fixed
+    assert repr(2.0 * kernels.RBF()) == "2.0 * RBF()"
+
+
+def test_a_held_scale_stays_where_it_is(xy, tmp_path):
+    def fitted(scale):
+        model = cg.MultiTaskGP(kernels.RBF() + scale, cg.tasks.FreeForm())
+        return model.fit(*xy)
+
+    held = fitted(kernels.Scale(kernels.Linear(), 0.3, fixed=["scale"]))
+    free = fitted(0.3 * kernels.Linear())
+    assert held.kernel_.kernels[1].scale == 0.3
+    assert held.kernel_.kernels[1].fixed == ["scale"]
+    assert abs(free.kernel_.kernels[1].scale - 0.3) > 1e-3
+    held.save(tmp_path / "model")
+    assert cg.load(tmp_path / "model").kernel_ == held.kernel_
+    with pytest.raises(ValueError, match="unknown value of Scale 'size', expected one of: scale"):
+        fitted(kernels.Scale(kernels.Linear(), 0.3, fixed=["size"]))
+
+
 def test_unknown_parameters_are_named():
     with pytest.raises(ValueError, match="Invalid parameter 'alpha' for estimator MultiTaskGP"):
         cg.MultiTaskGP().set_params(alpha=1.0)

@@ -211,6 +211,11 @@ def test_settings_that_are_not_accepted(xy, options, message):
         cg.MultiTaskKernelRidge(**options).fit(*xy)
 
 
+def test_a_penalty_that_is_not_used_is_looked_at_too(xy):
+    with pytest.raises(cg.InvalidValueError, match="alpha: found 'x', expected a finite number above 0"):
+        cg.MultiTaskKernelRidge(alpha="x", alphas=[0.1, 1.0]).fit(*xy)
+
+
 def test_gaps_are_refused(xy):
     x, y = xy
     y[0, 0] = np.nan

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._scalars import count
 from . import _style as style
 from ._fitted import (
     Floats,
@@ -172,8 +173,7 @@ def pit(
     >>> len(ax.patches)
     8
     """
-    if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or bins < 2:
-        raise invalid("bins", repr(bins), "a whole number of at least 2")
+    count(bins, "bins", least=2)
     if each_task and ax is not None:
         raise invalid("ax", "Axes", "None with each_task=True, which draws one Axes for each task")
     inside, labels, numbers = _transforms(gp, by, groups, truth, mean, std, names, tasks)

@@ -7,12 +7,13 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .._errors import invalid, not_fitted, wrong_shape
+from .._labels import TaskLabels, label_of
+from .._scalars import is_whole
+from .._types import Floats
 from ..exceptions import ShapeError, UnknownNameError
-
-Floats = NDArray[np.float64]
 
 NORMAL = NormalDist()
 
@@ -71,32 +72,37 @@ def chosen_tasks(estimator: Any, tasks: Any) -> list[int]:
     UnknownNameError
         For a name that no task has, or a number outside 0..T-1.
     """
-    labels = list(estimator.task_names_)
+    labels = task_names(estimator)
     if tasks is None:
         return list(range(len(labels)))
-    wanted = [tasks] if isinstance(tasks, (str, int, np.integer)) else list(tasks)
+    wanted = [tasks] if is_whole(tasks) or isinstance(tasks, str) else list(tasks)
     if not wanted:
         raise invalid("tasks", "none", "names or numbers of tasks, or None for all")
-    return [_place(task, labels, "task") for task in wanted]
+    own = TaskLabels([label_of(label) for label in labels])
+    out = []
+    for task in wanted:
+        place = own.find(label_of(task))
+        if place is None and is_whole(task) and -len(labels) <= task < 0 and not own.are_numbers:
+            place = len(labels) + int(task)
+        if place is None:
+            raise _unknown("task", task, labels)
+        out.append(place)
+    return out
 
 
 def chosen_feature(names: Sequence[str], feature: int | str) -> int:
     """The place of a column of x asked for by name or number."""
-    return _place(feature, list(names), "feature")
+    if feature in names:
+        return list(names).index(str(feature))
+    if is_whole(feature) and -len(names) <= int(feature) < len(names):
+        return int(feature) % len(names)
+    raise _unknown("feature", feature, names)
 
 
-def _place(wanted: Any, labels: list[Any], kind: str) -> int:
-    if wanted in labels:
-        return labels.index(wanted)
-    texts = [str(label) for label in labels]
-    if isinstance(wanted, str) and wanted in texts:
-        return texts.index(wanted)
-    whole = isinstance(wanted, (int, np.integer)) and not isinstance(wanted, bool)
-    if whole and -len(labels) <= wanted < len(labels):
-        return int(wanted) % len(labels)
-    shown = ", ".join(texts[:12]) + (", ..." if len(texts) > 12 else "")
-    message = f"{kind}: found {wanted!r}, expected one of: {shown}; or a number below {len(labels)}"
-    raise UnknownNameError(message, kind=kind, name=str(wanted), known=texts)
+def _unknown(kind: str, wanted: Any, names: Sequence[str]) -> UnknownNameError:
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    message = f"{kind}: found {wanted!r}, expected one of: {shown}; or a number below {len(names)}"
+    return UnknownNameError(message, kind=kind, name=str(wanted), known=list(names))
 
 
 def checked_level(level: float) -> float:
