@@ -1,8 +1,9 @@
 """The compiled core. Private: what users type is in the modules beside it.
 
 Arrays are float64 in any memory order and are read in place; everything is checked again by the core,
-whose errors arrive as the classes of ``coregion.exceptions``. Every call frees the interpreter while it
-computes. Descriptions of kernels and task covariances are nested dictionaries, see ``Description``.
+whose errors arrive as the classes of ``coregion.exceptions``. Fits, predictions, leave-out, files and Gram
+matrices free the interpreter while they compute: no other thread may write to an array before the call that
+has it returns. Properties and metrics hold the interpreter. Descriptions of kernels and task covariances are nested dictionaries, see ``Description``.
 """
 
 from collections.abc import Mapping, Sequence

@@ -59,7 +59,7 @@ def assert_says(model: cg.MultiTaskGP | cg.MultiTaskKernelRidge, kept: dict[str,
 @pytest.mark.parametrize("language", ["python", "rust"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_files_saved_once_are_read(language: str, kind: str) -> None:
-    kept = json.loads((FOLDER / f"{language}.json").read_text())[kind]
+    kept = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))[kind]
     model = cg.load(FOLDER / f"{language}_{kind}.safetensors")
     assert_says(model, kept)
 
@@ -82,7 +82,7 @@ def write() -> None:
     for kind, model in models().items():
         model.save(FOLDER / f"python_{kind}.safetensors")
         kept[kind] = expected(model)
-    (FOLDER / "python.json").write_text(json.dumps(kept, indent=1) + "\n")
+    (FOLDER / "python.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,6 @@ REQUIRED = os.environ.get("COREGION_REQUIRE_NOTEBOOKS") == "1"
 LARGEST = 600_000
 """Bytes that a stored notebook may have."""
 
-LONGEST = 300.0
-"""Seconds that one may take, on a busy machine; they are made for less than a minute on two cores."""
-
 PACKAGE = str(getattr(importlib.util.find_spec("coregion"), "origin", ""))
 """Where the package under test is."""
 
@@ -102,7 +99,6 @@ def test_notebook_runs(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     complaints = [o["text"] for o in outputs(notebook) if o.get("name") == "stderr"]
     assert not complaints, "".join(complaints)
     assert {entry.name for entry in folder.iterdir()} == before, "a notebook left a file behind"
-    assert seconds < LONGEST
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -18,7 +18,7 @@ SOLVERS = ["kronecker", "choleskys", "schur", "dense"]
 
 
 def load(name: str) -> dict[str, Any]:
-    return json.loads((FOLDER / f"{name}.json").read_text())
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def cases(name: str, key: str = "cases") -> list[Any]:

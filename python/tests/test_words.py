@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_name_of_rust_in_a_message_has_words_in_python() -> None:
-    words = (ROOT / "python" / "src" / "words.rs").read_text()
+    words = (ROOT / "python" / "src" / "words.rs").read_text(encoding="utf-8")
     names = set()
     for file in (ROOT / "src").rglob("*.rs"):
-        for line in file.read_text().splitlines():
+        for line in file.read_text(encoding="utf-8").splitlines():
             if not line.lstrip().startswith("//"):
                 names |= set(re.findall(r"`\w+::\w+`", line))
     assert len(names) > 5
