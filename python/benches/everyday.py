@@ -1,6 +1,7 @@
 """What the wheel costs in everyday use; writes benchmarks/python.md.
 
-Run where the wheel is installed: ``python python/benches/everyday.py [FOLDER_OF_WHEELS]``. Measured are the import
+Run where the wheel is installed: ``python python/benches/everyday.py [FOLDER_OF_WHEELS]``. Measured are
+the import
 beyond numpy's, how long Ctrl-C takes to end a fit, and a large prediction with its memory.
 """
 

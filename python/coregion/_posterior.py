@@ -45,7 +45,9 @@ class Posterior(Estimator):
             task t at row i and task s at row j.
         include_noise : bool
             Whether uncertainty is that of a new observation; otherwise of the latent functions. Means with
-            ``given`` are those of observations either way: they use what the noises of tasks share.
+            ``given`` are those of observations either way: they use what the noises of tasks share. Where
+            these are correlated, a latent function has another mean than the one that is returned, and
+            quantiles of it are refused.
         tasks : array-like (m,), optional
             The task wanted at each row; answers then are vectors.
         given : array-like (m, T), optional
@@ -94,6 +96,8 @@ class Posterior(Estimator):
         x = self._rows(X)
         numbers = self._task_numbers(tasks, len(x))
         measured = None if given is None else self._table(given, "given", len(x))
+        if at is not None and measured is not None and not include_noise:
+            _prediction.check_noise_is_uncorrelated(model)
         with_std = bool(return_std) or at is not None
         mean, std = _prediction.moments(
             model, x, measured, numbers, std=with_std, include_noise=bool(include_noise)

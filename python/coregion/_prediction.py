@@ -44,6 +44,16 @@ def check_kinds(return_std: Any, return_cov: Any, quantiles: Any, include_noise:
         raise incompatible("given and return_cov", "ask for return_std")
 
 
+def check_noise_is_uncorrelated(model: Any) -> None:
+    """Refuses quantiles of latent functions around the means of observations, where these differ."""
+    noise = np.asarray(model.noise_covariance)
+    if np.count_nonzero(noise - np.diag(np.diag(noise))):
+        raise incompatible(
+            "quantiles of latent functions, given, and noise that is correlated between tasks",
+            "ask for quantiles of observations: include_noise=True",
+        )
+
+
 def moments(
     model: Any, x: Floats, given: Floats | None, numbers: Counts | None, *, std: bool, include_noise: bool
 ) -> tuple[Floats, Floats | None]:

@@ -14,6 +14,7 @@ CATEGORIES: dict[str, type[CoregionWarning]] = {
     "constant-feature": DataWarning,
     "constant-task": DataWarning,
     "few-data": DataWarning,
+    "held-at-start": DataWarning,
     "few-observations": DataWarning,
     "task-without-data": DataWarning,
     "one-row": DataWarning,
@@ -27,6 +28,8 @@ CATEGORIES: dict[str, type[CoregionWarning]] = {
     "penalty-search-ended": ConvergenceWarning,
 }
 """The class of each kind of warning of the core."""
+_ISSUED = 3
+"""Most warnings of one kind that a fit issues."""
 
 
 class FitWarning(NamedTuple):
@@ -178,9 +181,19 @@ class FitReport:
 
 
 def issue(pairs: Iterable[tuple[str, str]]) -> None:
-    """Issues warnings of the core as if the line outside this package that led here had."""
+    """Issues warnings of the core as if the line outside this package that led here had.
+
+    Of many of one kind the first few are issued, and their number.
+    """
+    by_kind: dict[str, list[str]] = {}
     for kind, message in pairs:
-        warn(message, CATEGORIES.get(kind, CoregionWarning))
+        by_kind.setdefault(kind, []).append(message)
+    for kind, messages in by_kind.items():
+        category = CATEGORIES.get(kind, CoregionWarning)
+        for message in messages[:_ISSUED]:
+            warn(message, category)
+        if len(messages) > _ISSUED:
+            warn(f"and {len(messages) - _ISSUED} more warnings like the last one, see report_", category)
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

@@ -1,0 +1,41 @@
+"""What fits warn of, and answers that are refused rather than misread."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import coregion as cg
+
+
+@pytest.mark.filterwarnings("ignore::coregion.exceptions.CoregionWarning")
+def test_quantiles_of_latent_functions_around_observations_are_refused():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.0, 10.0, (40, 1))
+    shared = rng.normal(size=40)
+    y = np.column_stack([np.sin(x[:, 0]) + shared, np.cos(x[:, 0]) + shared + 0.1 * rng.normal(size=40)])
+    given = [[2.5, np.nan]]
+    full = cg.MultiTaskGP(noise="full").fit(x, y)
+    with pytest.raises(cg.exceptions.IncompatibleError, match="include_noise=True"):
+        full.predict([[2.0]], given=given, quantiles=[0.5])
+    middle = full.predict([[2.0]], given=given, quantiles=[0.5], include_noise=True)[0, 1, 0]
+    assert middle == full.predict([[2.0]], given=given)[0, 1]
+    assert cg.MultiTaskGP().fit(x, y).predict([[2.0]], given=given, quantiles=[0.5]).shape == (1, 2, 1)
+
+
+def test_many_warnings_of_one_kind_are_issued_in_part():
+    rng = np.random.default_rng(1)
+    with pytest.warns(cg.exceptions.DataWarning) as seen:
+        gp = cg.MultiTaskGP(task=cg.tasks.LowRank(1)).fit(rng.normal(size=(3, 1)), rng.normal(size=(3, 30)))
+    kinds = [warning.kind for warning in gp.report_.warnings]
+    most = max(set(kinds), key=kinds.count)
+    assert kinds.count(most) == 30
+    assert len(seen) < 15
+    assert any("and 27 more warnings" in str(warning.message) for warning in seen)
+
+
+def test_a_parameter_held_without_a_value_is_warned_of():
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(20, 1)), rng.normal(size=(20, 2))
+    with pytest.warns(cg.exceptions.DataWarning, match="held without a value given"):
+        cg.MultiTaskGP(cg.kernels.RBF(fixed=["lengthscale"])).fit(x, y)
