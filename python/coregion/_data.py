@@ -50,7 +50,9 @@ def training(X: Any, y: Any, tasks: Any, task_names: Any, noise_variance: Any) -
     data = _core.Dataset.table(
         x,
         table,
-        noise_variances=noise_table(noise_variance, table.shape, vector),
+        noise_variances=noise_table(
+            noise_variance, table.shape, vector, None if labels is None else labels.names
+        ),
         task_names=None if labels is None else labels.names,
         feature_names=names,
     )
@@ -94,11 +96,20 @@ def _observations(
     return Training(data, labels, False, feature_names)
 
 
-def noise_table(noise_variance: Any, shape: tuple[int, ...], vector: bool) -> Floats | None:
-    """Known variances (n, T) of the noise of a table."""
+def noise_table(
+    noise_variance: Any, shape: tuple[int, ...], vector: bool, names: list[str] | None
+) -> Floats | None:
+    """Known variances (n, T) of the noise of a table; the columns of a frame are those of the tasks that
+    they name, where tasks have names."""
     if noise_variance is None:
         return None
     table = _arrays.to_floats(noise_variance, "noise_variance")
+    own = None if names is None or vector else _frames.task_names(noise_variance)
+    if own is not None and names is not None:
+        found = [str(name) for name in own]
+        if sorted(found) != sorted(names):
+            raise invalid("noise_variance", f"columns {', '.join(found)}", f"columns {', '.join(names)}")
+        table = table[:, [found.index(name) for name in names]]
     if vector and table.ndim == 1:
         table = table[:, None]
     if table.shape != shape:

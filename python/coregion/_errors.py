@@ -14,6 +14,17 @@ def invalid(argument: str, found: str, expected: str) -> InvalidValueError:
     return InvalidValueError(message, argument=argument, found=found, expected=expected)
 
 
+class _NoNumberError(InvalidValueError, TypeError):
+    """Also of the type that Python and scikit-learn have for what is no number."""
+
+
+def no_number(argument: str, found: str) -> InvalidValueError:
+    """An argument that holds what is no number."""
+    expected = "an array of numbers"
+    message = f"{argument}: found {found}, expected {expected}"
+    return _NoNumberError(message, argument=argument, found=found, expected=expected)
+
+
 def wrong_shape(argument: str, found: str, expected: str) -> ShapeError:
     """An argument of the wrong shape."""
     message = f"{argument}: found {found}, expected {expected}"

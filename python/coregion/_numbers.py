@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._errors import invalid, wrong_shape
+from ._errors import invalid, no_number, wrong_shape
 from ._types import Floats
 
 _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
@@ -66,6 +66,8 @@ def _numbers_of_objects(array: NDArray[Any], argument: str, column: str | None) 
         except OverflowError:
             found = f"a number beyond the range of float64{_at(column)}"
             raise invalid(argument, found, "numbers up to about 1.8e308") from None
+        except TypeError as error:
+            raise no_number(argument, f"{type(value).__name__}{_at(column)} ({error})") from None
     return out
 
 

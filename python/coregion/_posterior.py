@@ -203,7 +203,8 @@ class Posterior(Estimator):
             added = _core.Dataset.long(x, y, labels, noise_variances=known, task_names=names)
             return self._with_model(model.condition(added.x, added.y, noise_variances=added.noise_variances))
         table = self._table(y, "y", len(x))
-        variances = _data.noise_table(noise_variance, table.shape, self._vector)
+        own = None if self._labels.unnamed else self.task_names_
+        variances = _data.noise_table(noise_variance, table.shape, self._vector, own)
         return self._with_model(model.condition(x, table, noise_variances=variances))
 
     def task_view(self, task: Any) -> TaskView:

@@ -39,3 +39,36 @@ def test_a_parameter_held_without_a_value_is_warned_of():
     x, y = rng.normal(size=(20, 1)), rng.normal(size=(20, 2))
     with pytest.warns(cg.exceptions.DataWarning, match="held without a value given"):
         cg.MultiTaskGP(cg.kernels.RBF(fixed=["lengthscale"])).fit(x, y)
+
+
+@pytest.mark.filterwarnings("ignore::coregion.exceptions.CoregionWarning")
+def test_known_noise_goes_to_the_tasks_that_its_columns_name():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(20, 1)), pd.DataFrame(rng.normal(size=(20, 2)), columns=["a", "b"])
+    known = pd.DataFrame({"a": np.full(20, 0.1), "b": np.full(20, 2.0)})
+    settings = cg.MultiTaskGP(
+        cg.kernels.RBF(lengthscale=1.0), cg.tasks.Fixed(np.eye(2)), None, optimizer=None
+    )
+    gp = settings.fit(x, y, noise_variance=known)
+    mean, more = gp.predict(x), gp.condition(x[:3] + 1.0, y[:3], known[:3]).predict(x)
+    swapped = known[["b", "a"]]
+    again = settings.fit(x, y, noise_variance=swapped)
+    np.testing.assert_array_equal(again.predict(x), mean)
+    found = again.condition(x[:3] + 1.0, y[:3][["b", "a"]], swapped[:3]).predict(x)
+    np.testing.assert_array_equal(found, more)
+    with pytest.raises(ValueError, match="noise_variance: found columns u, v, expected columns a, b"):
+        settings.fit(x, y, noise_variance=known.set_axis(["u", "v"], axis=1))
+
+
+@pytest.mark.parametrize("what", [{"a": 1}, object(), {1, 2}, [[{}], [{}]]])
+def test_what_is_no_number_is_refused_by_name(what):
+    with pytest.raises(ValueError, match=r"^X: found .*expected an array of numbers"):
+        cg.MultiTaskGP().fit(what, [1.0, 2.0])
+    with pytest.raises(ValueError, match=r"^y: found .*expected an array of numbers"):
+        cg.MultiTaskGP().fit([[1.0], [2.0]], what)
+
+
+def test_more_starts_than_any_fit_needs_are_refused():
+    with pytest.raises(ValueError, match=r"n_restarts: found .* expected at most 100000"):
+        cg.MultiTaskGP(n_restarts=2**62).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 0.5])

@@ -25,6 +25,8 @@ use crate::task::{NOISE_FLOOR, Noise};
 
 /// Tasks up to which the rank of B is looked at.
 const RANK_UP_TO: usize = 500;
+/// More starts than any fit needs.
+const MOST_RESTARTS: usize = 100_000;
 /// Below this share of the information signal and noise count as not told apart.
 const IDENTIFIED_FROM: f64 = 1e-3;
 
@@ -36,6 +38,13 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
             argument: "gradient_tolerance".to_string(),
             found: tolerance.to_string(),
             expected: "a positive finite number".to_string(),
+        });
+    }
+    if settings.n_restarts > MOST_RESTARTS {
+        return Err(Error::InvalidValue {
+            argument: "n_restarts".to_string(),
+            found: settings.n_restarts.to_string(),
+            expected: format!("at most {MOST_RESTARTS}"),
         });
     }
     settings.cg.check()?;

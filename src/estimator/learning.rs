@@ -118,6 +118,7 @@ pub(super) fn learn(
     strategy: Strategy,
     interruption: &Interruption,
 ) -> Result<Learned> {
+    interruption.check()?;
     let mut initial = initial.to_vec();
     if restart > 0 {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(settings.seed);
