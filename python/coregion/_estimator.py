@@ -316,6 +316,8 @@ class Estimator(SklearnProtocol):
         weights = None
         if sample_weight is not None:
             weights = _arrays.vector(sample_weight, "sample_weight", len(x), "row of X")
+            if (weights < 0.0).any():
+                raise invalid("sample_weight", repr(float(weights.min())), "weights of at least 0")
         numbers = self._task_numbers(tasks, len(x))
         mean = np.asarray(self._model_mean(x))
         if numbers is None:

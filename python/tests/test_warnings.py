@@ -72,3 +72,9 @@ def test_what_is_no_number_is_refused_by_name(what):
 def test_more_starts_than_any_fit_needs_are_refused():
     with pytest.raises(ValueError, match=r"n_restarts: found .* expected at most 100000"):
         cg.MultiTaskGP(n_restarts=2**62).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 0.5])
+
+
+def test_scores_have_no_negative_weights():
+    kr = cg.MultiTaskKernelRidge(cg.kernels.RBF(lengthscale=1.0)).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 0.5])
+    with pytest.raises(ValueError, match=r"sample_weight: found -1.0"):
+        kr.score([[0.0], [1.0], [2.0]], [0.0, 1.0, 0.5], sample_weight=[1.0, -1.0, 1.0])
