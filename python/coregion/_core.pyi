@@ -20,6 +20,7 @@ __all__ = [
     "coverage",
     "crps",
     "describe",
+    "gram_diagonal",
     "gram_matrix",
     "load",
     "mae",
@@ -237,6 +238,9 @@ class KernelRidge:
 def load(path: str, memory_budget: int | None = None) -> GaussianProcess | KernelRidge: ...
 def describe(description: Description) -> str:
     """A description in words, numbers shortened."""
+
+def gram_diagonal(kernel: Description, x: Floats) -> Floats:
+    """k(x_i, x_i) (n,) of a kernel whose values are all given: its variance at each row before any data."""
 
 def gram_matrix(kernel: Description, x: Floats, z: Floats | None = None) -> Floats:
     """k(x, z), or k(x, x), of a kernel whose values are all given."""

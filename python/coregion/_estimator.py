@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from ._description import Kernel, Task, described, tree, with_columns
 from ._errors import incompatible, invalid, not_fitted, wrong_shape
 from ._r2 import r2_score
 from ._scalars import path_of
-from ._sklearn import SklearnProtocol
+from ._sklearn import SklearnProtocol, check_feature_names
 from ._types import Counts, Floats
 from .exceptions import UnknownNameError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ._summary import Summary
 
 
-class Estimator(SklearnProtocol):
+class Estimator(SklearnProtocol, ABC):
     """A regressor whose fitted state is an object of the core, kept in ``model_``."""
 
     _core_type: ClassVar[Any]
@@ -151,7 +152,8 @@ class Estimator(SklearnProtocol):
     @property
     def n_features_in_(self) -> int:
         """Number of columns of X."""
-        return self._n_features()
+        self._model()
+        return len(self._columns)
 
     @property
     def feature_names_in_(self) -> NDArray[Any]:
@@ -192,24 +194,17 @@ class Estimator(SklearnProtocol):
         """The task covariance B (T, T), in squared units of the tasks."""
         return np.asarray(self._model().task_covariance)
 
-    def _n_features(self) -> int:
-        self._model()
-        return len(self._columns)
-
-    def _feature_names_or_none(self) -> Any:
-        self._model()
-        return self._columns if self._named else None
-
     # New inputs, and the shapes of answers.
 
     def _rows(self, X: Any, argument: str = "X") -> Floats:
         """New inputs (m, d), checked against those of the fit."""
         self._model()
+        own = type(self).__name__
         if _frames.is_frame(X):  # a wrong column is named before its type is looked at
-            self._check_feature_names(X, len(list(X.columns)))
+            check_feature_names(own, self._columns, self._named, X, len(list(X.columns)))
             return _arrays.inputs(X, argument)
         x = _arrays.inputs(X, argument)
-        self._check_feature_names(X, x.shape[1])
+        check_feature_names(own, self._columns, self._named, X, x.shape[1])
         return x
 
     def _task_numbers(self, tasks: Any, m: int) -> Counts | None:
@@ -329,8 +324,9 @@ class Estimator(SklearnProtocol):
         truth[np.arange(len(x)), numbers] = y
         return r2_score(truth, mean, weights)
 
+    @abstractmethod
     def _model_mean(self, x: Floats) -> Floats:
-        raise NotImplementedError
+        """Means (m, T) at new inputs."""
 
 
 def _object(node: Any, module: Any) -> Any:

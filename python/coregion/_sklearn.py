@@ -138,36 +138,28 @@ class SklearnProtocol(Parameterized):
             return values
         return _frames.table(kind, values, names, like, single=values.ndim == 1)
 
-    # Names of features.
-
-    def _check_feature_names(self, X: Any, n_features: int) -> None:
-        """Compares the columns of X with those of the fit, in scikit-learn's words."""
-        own, expected = type(self).__name__, self._n_features()
-        fitted, given = self._feature_names_or_none(), _frames.string_names(X)
-        if fitted is None and given is not None:
-            warn(f"X has feature names, but {own} was fitted without feature names")
-        elif fitted is not None and given is None:
-            warn(f"X does not have valid feature names, but {own} was fitted with feature names")
-        elif fitted is not None and given is not None and list(fitted) != list(given):
-            raise wrong_names(list(fitted), list(given))
-        if n_features != expected:
-            message = f"X has {n_features} features, but {own} is expecting {expected} features as input."
-            error = wrong_shape("X", f"{n_features} columns", f"{expected} columns")
-            error.args = (message,)
-            raise error
-
-    def _n_features(self) -> int:
-        raise NotImplementedError
-
-    def _feature_names_or_none(self) -> Any:
-        raise NotImplementedError
-
     def _repr_html_(self) -> str:
         if self.__sklearn_is_fitted__() and hasattr(self, "summary"):
             return str(self.summary()._repr_html_())
         import html
 
         return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def check_feature_names(own: str, columns: list[str], named: bool, X: Any, n_features: int) -> None:
+    """Compares the columns of X with those that ``own`` was fitted to, in scikit-learn's words."""
+    given, expected = _frames.string_names(X), len(columns)
+    if given is not None and not named:
+        warn(f"X has feature names, but {own} was fitted without feature names")
+    elif given is None and named:
+        warn(f"X does not have valid feature names, but {own} was fitted with feature names")
+    elif given is not None and list(given) != columns:
+        raise wrong_names(columns, list(given))
+    if n_features != expected:
+        message = f"X has {n_features} features, but {own} is expecting {expected} features as input."
+        error = wrong_shape("X", f"{n_features} columns", f"{expected} columns")
+        error.args = (message,)
+        raise error
 
 
 def wrong_names(fitted: list[str], given: list[str]) -> Exception:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ._core import describe, gram_diagonal
 from ._correlation import correlation
 from ._errors import not_fitted
-from ._prior_variance import prior_variance
 from ._tables import Section, as_html, as_text, number, percent, values
 from ._types import Floats
 
@@ -205,8 +205,6 @@ def summarise(estimator: Any) -> Summary:
     >>> print(str(summary).splitlines()[0])
     MultiTaskGP
     """
-    from ._core import describe
-
     model = getattr(estimator, "model_", None)
     if model is None:
         raise not_fitted(estimator)
@@ -293,8 +291,7 @@ def _tasks(model: Any, names: list[str], b: Floats, noise: Floats) -> list[TaskS
     if known is not None:
         each = np.asarray(known, dtype=float)[rows, columns]
         noise = noise + np.nan_to_num(_average(columns, each, counts))
-    amplitude = prior_variance(model.kernel, np.asarray(data.x, dtype=float))
-    signal = np.diag(b) * (np.nan if amplitude is None else float(np.mean(amplitude)))
+    signal = np.diag(b) * float(np.mean(gram_diagonal(model.kernel, data.x)))
     total = signal + noise
     share = np.divide(signal, total, out=np.full(len(names), np.nan), where=total > 0)
     return [

@@ -50,6 +50,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<KernelRidge>()?;
     module.add_function(wrap_pyfunction!(load, module)?)?;
     module.add_function(wrap_pyfunction!(gram::gram_matrix, module)?)?;
+    module.add_function(wrap_pyfunction!(gram::gram_diagonal, module)?)?;
     module.add_function(wrap_pyfunction!(description::describe, module)?)?;
     metrics::add_to(module)
 }

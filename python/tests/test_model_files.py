@@ -1,8 +1,8 @@
 """Model files go between Rust and Python.
 
 ``tests/model_files`` holds files that either side saved once, with the predictions they made then. Both
-sides load both. ``python python/tests/test_model_files.py`` writes Python's; the ignored Rust test
-``write_the_files_of_rust`` writes Rust's.
+sides load both. ``python python/tests/test_model_files.py`` writes Python's; the Rust tests write Rust's
+where ``COREGION_WRITE_MODEL_FILES=1`` is set.
 """
 
 from __future__ import annotations

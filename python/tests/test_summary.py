@@ -10,7 +10,6 @@ import pytest
 import coregion as cg
 from coregion import _core, kernels, tasks
 from coregion._description import tree
-from coregion._prior_variance import prior_variance
 from coregion._summary import summarise
 from coregion._tables import Section, as_html, as_text, values
 
@@ -210,7 +209,7 @@ def test_prior_variance_is_the_kernels_own(kernel):
         normalize_y=False,
         optimizer="none",
     )
-    (k,) = prior_variance(gp.kernel, x)
+    (k,) = _core.gram_diagonal(gp.kernel, x)
     expected = -0.5 * (np.log(2 * np.pi * (k + noise)) + y * y / (k + noise))
     assert gp.log_likelihood == pytest.approx(expected, rel=1e-10)
 
@@ -222,11 +221,9 @@ def test_every_kernel_has_a_prior_variance():
 
 
 def test_an_unknown_kernel_has_none():
-    unknown = {"name": "Wavelet", "values": {}, "children": []}
-    known = {"name": "RBF", "values": {"lengthscale": 1.0}, "children": []}
-    assert (
-        prior_variance({"name": "Sum", "values": {}, "children": [known, unknown]}, np.ones((2, 1))) is None
-    )
+    known, unknown = {"name": "RBF", "values": {"lengthscale": 1.0}}, {"name": "Wavelet"}
+    with pytest.raises(ValueError, match="unknown kernel 'Wavelet'"):
+        _core.gram_diagonal({"name": "Sum", "children": [known, unknown]}, np.ones((2, 1)))
 
 
 def test_tables_in_text_and_html():

@@ -10,12 +10,22 @@ use crate::op::{NoiseMatrix, TaskAdjoint, TaskMatrix};
 use crate::param::{ParamSpec, Transform};
 use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
+pub(super) const RANK: Argument =
+    Argument::new("rank", ArgumentKind::Count(1), "columns of W, at least 1 and at most T");
+pub(super) const W: Argument =
+    Argument::new("W", ArgumentKind::Numbers("T, rank"), "factor, in units of the outputs");
+pub(super) const NOISE_MULTIPLE: Argument = Argument::new(
+    "noise_multiple",
+    ArgumentKind::Numbers(""),
+    "the multiple c of the noise covariance",
+);
+
 pub(super) const ENTRY: TaskEntry = TaskEntry {
     name: "LowRank",
     about: "B = W W' + diag(kappa), or W W' + c Sigma where the residual is that of the noise: factor analysis between tasks (the intrinsic coregionalization model; Bonilla, Chai & Williams 2007, sec. 2.2). With `residual = noise` nothing of size T x T is formed: for very many tasks.",
     arguments: &[
-        Argument::new("rank", ArgumentKind::Count(1), "columns of W, at least 1 and at most T"),
-        Argument::new("W", ArgumentKind::Numbers("T, rank"), "factor, in units of the outputs"),
+        RANK,
+        W,
         Argument::new(
             "kappa",
             ArgumentKind::Numbers("T"),
@@ -26,11 +36,7 @@ pub(super) const ENTRY: TaskEntry = TaskEntry {
             ArgumentKind::Word(&["diagonal", "noise"]),
             "what is left beside W W': diag(kappa) or c Sigma",
         ),
-        Argument::new(
-            "noise_multiple",
-            ArgumentKind::Numbers(""),
-            "the multiple c of the noise covariance",
-        ),
+        NOISE_MULTIPLE,
     ],
     bind,
     examples: |_| {

@@ -2,26 +2,18 @@
 
 use ndarray::{Array1, Array2, ArrayView2};
 
-use super::low_rank::{LowRank, factor, factor_change, lift_factor};
+use super::low_rank::{LowRank, NOISE_MULTIPLE, RANK, W, factor, factor_change, lift_factor};
 use super::registry::TaskEntry;
 use super::{BoundTask, Moment, TaskScales, as_matrix};
 use crate::error::Result;
 use crate::op::{NoiseMatrix, TaskAdjoint, TaskMatrix};
 use crate::param::{ParamSpec, Prior, Transform};
-use crate::spec::{Argument, ArgumentKind, Spec};
+use crate::spec::Spec;
 
 pub(super) const ENTRY: TaskEntry = TaskEntry {
     name: "LowRankPlusNoise",
     about: "B = W W' + c Sigma with Sigma the noise covariance: for very many tasks.",
-    arguments: &[
-        Argument::new("rank", ArgumentKind::Count(1), "columns of W, at least 1 and at most T"),
-        Argument::new("W", ArgumentKind::Numbers("T, rank"), "factor, in units of the outputs"),
-        Argument::new(
-            "noise_multiple",
-            ArgumentKind::Numbers(""),
-            "the multiple c of the noise covariance",
-        ),
-    ],
+    arguments: &[RANK, W, NOISE_MULTIPLE],
     bind: |spec, scales| bound(spec, scales, &["rank", "W", "noise_multiple"]),
     examples: |_| vec![LowRank::plus_noise(1), LowRank::plus_noise(2)],
 };
