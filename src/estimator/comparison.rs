@@ -25,20 +25,20 @@ use crate::solve::{LeaveOut, LeftOut};
 #[non_exhaustive]
 pub enum Settings {
     /// A Gaussian process.
-    Gp(MultiTaskGp),
+    Gp(Box<MultiTaskGp>),
     /// Kernel ridge regression.
-    Ridge(MultiTaskKernelRidge),
+    Ridge(Box<MultiTaskKernelRidge>),
 }
 
 impl From<MultiTaskGp> for Settings {
     fn from(gp: MultiTaskGp) -> Self {
-        Settings::Gp(gp)
+        Settings::Gp(Box::new(gp))
     }
 }
 
 impl From<MultiTaskKernelRidge> for Settings {
     fn from(ridge: MultiTaskKernelRidge) -> Self {
-        Settings::Ridge(ridge)
+        Settings::Ridge(Box::new(ridge))
     }
 }
 

@@ -9,7 +9,7 @@ use super::fitted::FittedMultiTaskGp;
 use super::report::Warning;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gp::{Model, Posterior, Uncertainty};
+use crate::gp::{Model, Posterior, Term, Uncertainty};
 
 impl FittedMultiTaskGp {
     /// The model with rows added, nothing learned anew: kernel, B, noise and mean are held.
@@ -205,10 +205,13 @@ impl TaskView {
         Ok(all.index_axis(ndarray::Axis(1), self.task).to_owned())
     }
 
-    /// The task's own entry of B: the kernel times it is the prior covariance of its function.
+    /// The task's own entry of B, summed over the terms: the kernel times it is the prior covariance of
+    /// its function.
     pub fn variance(&self) -> f64 {
-        let sigma = self.gp.noise_matrix();
-        self.gp.task_matrix().diagonal(&sigma)[self.task]
+        let (sigma, posterior) = (self.gp.noise_matrix(), self.gp.posterior());
+        let of_term =
+            |term: &Term| term.task_matrix(posterior.natural()).diagonal(&sigma)[self.task];
+        posterior.model().terms().iter().map(of_term).sum()
     }
 
     /// Variance of the task's learned noise.

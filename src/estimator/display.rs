@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::fitted::FittedMultiTaskGp;
-use crate::op::correlation;
 use crate::spec::number;
 
 /// Tasks up to which correlations are printed.
@@ -29,7 +28,7 @@ impl FittedMultiTaskGp {
     /// Task correlations below the diagonal, their standard errors above it.
     fn correlations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let noise = self.noise_matrix();
-        let rho = correlation(self.task_matrix().to_dense(&noise).view());
+        let rho = self.task_correlation();
         let errors = self.task_correlation_std_error();
         let upper = if errors.is_some() { " (standard errors above the diagonal)" } else { "" };
         writeln!(f, "task correlations{upper}, noise standard deviations")?;

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use super::fitted::FittedMultiTaskGp;
 use super::learning::{Learned, NOTHING, Strategy, gradient_tolerance, learn, while_learning};
-use super::multi_task_gp::{MultiTaskGp, Optimizer};
+use super::multi_task_gp::MultiTaskGp;
+use super::optimizer::Optimizer;
 use super::report::{FitReport, RestartSummary, Warning};
 use super::structure::Structure;
 use crate::data::{ColumnStatistics, Dataset};
@@ -18,7 +19,6 @@ use crate::gp::{
 };
 use crate::learn::{Interruption, Stop, TracePoint};
 use crate::linalg;
-use crate::matrix_kernel::Separable;
 use crate::op::{NoiseMatrix, correlation};
 use crate::solve::{CgSettings, SolveReport};
 use crate::task::{NOISE_FLOOR, Noise};
@@ -49,10 +49,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     }
     settings.cg.check()?;
     let structure = Structure {
-        term: Separable {
-            kernel: settings.kernel.clone(),
-            task: settings.task_or_default(data.n_tasks()),
-        },
+        terms: settings.coregionalization(data.n_tasks()),
         noise: settings.noise.clone(),
         mean: settings.mean.clone(),
         scaling: settings.scaling,
@@ -120,6 +117,8 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     }
     let standard_errors = match (&best, factor) {
         (None, _) => None,
+        // Terms share the correlations between tasks among them.
+        (Some(_), _) if model.terms().len() > 1 => None,
         (Some(_), Some(factor)) => correlation_standard_errors(&model, factor, &natural),
         (Some(_), None) if posterior.factor().report().exact => {
             observed_standard_errors(&model, &natural).ok().flatten()
@@ -260,7 +259,7 @@ fn parameter_warnings(
     let varies =
         data.y().columns().into_iter().any(|c| !ColumnStatistics::of_observed(c).0.constant);
     if varies && n_tasks > 1 && n_tasks <= RANK_UP_TO {
-        let b = model.task_matrix(natural).to_dense(&noise);
+        let b = model.total_task_covariance(natural);
         let standardised =
             &b / &model.scales().std / model.scales().std.view().insert_axis(Axis(1));
         // A task without variance of its own counts as lost, and so does a direction that is small

@@ -9,7 +9,7 @@ use super::report::FitReport;
 use super::structure::Structure;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gp::{Posterior, Prediction, Uncertainty};
+use crate::gp::{Posterior, Prediction, Term, Uncertainty};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
 use crate::op::{NoiseMatrix, TaskMatrix, correlation};
@@ -33,7 +33,7 @@ use crate::task::{Noise, Task};
 /// ```
 #[derive(Debug, Clone)]
 pub struct FittedMultiTaskGp {
-    pub(super) term: Separable,
+    pub(super) terms: Vec<Separable>,
     pub(super) data: Arc<Dataset>,
     pub(super) posterior: Posterior,
     standard_errors: Option<Array2<f64>>,
@@ -51,12 +51,13 @@ impl FittedMultiTaskGp {
     ) -> Self {
         let model = posterior.model();
         let natural = posterior.natural();
-        let term = Separable {
-            kernel: structure.term.kernel.with_values(model.kernel(), model.theta(natural)),
-            task: structure.term.task.with_values(model.task(), model.phi(natural)),
+        let fitted = |(term, bound): (&Separable, &Term)| Separable {
+            kernel: term.kernel.with_values(bound.kernel(), bound.theta(natural)),
+            task: term.task.with_values(bound.task(), bound.phi(natural)),
         };
+        let terms = structure.terms.terms.iter().zip(model.terms()).map(fitted).collect();
         FittedMultiTaskGp {
-            term,
+            terms,
             data: Arc::new(data.clone()),
             posterior,
             standard_errors,
@@ -302,12 +303,12 @@ impl FittedMultiTaskGp {
 
     /// The kernel with its learned values.
     pub fn kernel(&self) -> &Kernel {
-        &self.term.kernel
+        &self.terms[0].kernel
     }
 
     /// The task covariance with its learned values.
     pub fn task(&self) -> &Task {
-        &self.term.task
+        &self.terms[0].task
     }
 
     /// B, in the structure it was learned in.
@@ -346,7 +347,31 @@ impl FittedMultiTaskGp {
     /// # Ok::<(), coregion::Error>(())
     /// ```
     pub fn task_covariance(&self) -> Array2<f64> {
-        self.task_matrix().to_dense(&self.noise_matrix())
+        self.posterior.model().total_task_covariance(self.posterior.natural())
+    }
+
+    /// The task covariances B (T, T) of each term.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let settings = MultiTaskGp::new(Rbf::ard()).task(LowRank::new(1));
+    /// let gp = settings.term(Matern12::ard(), Diagonal::new()).fit(&data)?;
+    /// let each = gp.task_covariances();
+    /// assert_eq!((each.len(), each[1][[0, 1]]), (2, 0.0));
+    /// assert_eq!(&each[0] + &each[1], gp.task_covariance());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn task_covariances(&self) -> Vec<Array2<f64>> {
+        self.posterior.model().task_covariances(self.posterior.natural())
+    }
+
+    /// The terms with their fitted values; most models have one.
+    pub fn terms(&self) -> &[Separable] {
+        &self.terms
     }
 
     /// The correlations between tasks (T, T), made on request.

@@ -8,7 +8,8 @@ use ndarray::{Array1, Array2, Array3, ArrayView2};
 
 use super::fit_kernel_ridge::choice;
 use super::fitted::FittedMultiTaskGp;
-use super::multi_task_gp::{MultiTaskGp, Optimizer};
+use super::multi_task_gp::MultiTaskGp;
+use super::optimizer::Optimizer;
 use super::report::Warning;
 use crate::data::Dataset;
 use crate::error::{Error, Result};

@@ -4,7 +4,8 @@ use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::multi_task_gp::{MultiTaskGp, Optimizer};
+use super::multi_task_gp::MultiTaskGp;
+use super::optimizer::Optimizer;
 use super::report::RestartSummary;
 use crate::error::{Error, Result};
 use crate::gp::{AlternatingBlocks, JointObjective, Model, Spectral};

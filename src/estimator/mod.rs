@@ -11,6 +11,7 @@ mod gaps;
 mod kernel_ridge;
 mod learning;
 mod multi_task_gp;
+mod optimizer;
 mod report;
 mod setup;
 mod single_task;
@@ -22,8 +23,8 @@ pub use fitted::FittedMultiTaskGp;
 pub use fitted_kernel_ridge::FittedMultiTaskKernelRidge;
 pub(crate) use fitted_kernel_ridge::Selection;
 pub use kernel_ridge::MultiTaskKernelRidge;
-pub use multi_task_gp::{MultiTaskGp, Optimizer};
-
+pub use multi_task_gp::MultiTaskGp;
+pub use optimizer::Optimizer;
 pub use report::{FitReport, RestartSummary, Warning};
 pub use setup::Setup;
 pub use single_task::SingleTaskGps;

@@ -1,73 +1,23 @@
 //! The builder of the multi-task Gaussian process.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use super::fit;
 use super::fitted::FittedMultiTaskGp;
+use super::optimizer::Optimizer;
 use super::single_task::SingleTaskGps;
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gp::{Mean, Scaling};
 use crate::kernel::Kernel;
 use crate::learn::Observer;
+use crate::matrix_kernel::{Coregionalization, Separable};
 use crate::solve::{CgSettings, Solver};
 use crate::task::{Diagonal, LowRank, Noise, Task};
 
 /// Tasks up to which the default task covariance is a T x T matrix.
 const DENSE_UP_TO: usize = 256;
-
-/// How parameters are learned.
-///
-/// ```
-/// # use coregion::prelude::*;
-/// # use ndarray::array;
-/// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
-/// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
-/// # let data = Dataset::new(x.view(), y.view())?;
-/// assert_eq!("none".parse::<Optimizer>()?, Optimizer::None);
-/// let error = MultiTaskGp::new(Rbf::ard()).optimizer(Optimizer::None).fit(&data).unwrap_err();
-/// assert_eq!(error, Error::MissingValue { path: "terms[0].kernel.lengthscale".into() });
-/// # Ok::<(), coregion::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Optimizer {
-    /// Alternating where one spectrum serves and steps on it are worth their price; joint with many gaps
-    /// and full noise, without a spectrum, and where a tie couples kernel and tasks. The report says
-    /// which, and why.
-    #[default]
-    Auto,
-    /// L-BFGS over the kernel parameters; at each of its points B and Sigma are learned to their
-    /// optimum on one eigendecomposition.
-    Alternating,
-    /// L-BFGS over everything at once.
-    Joint,
-    /// Nothing is learned: every value must be given.
-    None,
-}
-
-impl FromStr for Optimizer {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "auto" => Ok(Optimizer::Auto),
-            "alternating" => Ok(Optimizer::Alternating),
-            "joint" => Ok(Optimizer::Joint),
-            "none" => Ok(Optimizer::None),
-            _ => Err(unknown("optimizer", name, &["auto", "alternating", "joint", "none"])),
-        }
-    }
-}
-
-fn unknown(kind: &str, name: &str, known: &[&str]) -> Error {
-    Error::UnknownName {
-        kind: kind.to_string(),
-        name: name.to_string(),
-        known: known.iter().map(ToString::to_string).collect(),
-    }
-}
 
 /// A multi-task Gaussian process: `y_it = m_t + f_t(x_i) + e_it` with
 /// `Cov(f_t(x), f_s(z)) = k(x, z) B[t, s]` and `Cov(e_it, e_is) = Sigma[t, s]`.
@@ -98,6 +48,8 @@ fn unknown(kind: &str, name: &str, known: &[&str]) -> Error {
 pub struct MultiTaskGp {
     pub(super) kernel: Kernel,
     pub(super) task: Option<Task>,
+    /// The terms after the first.
+    pub(super) further: Vec<Separable>,
     pub(super) noise: Noise,
     pub(super) mean: Mean,
     pub(super) scaling: Scaling,
@@ -120,6 +72,7 @@ impl fmt::Debug for MultiTaskGp {
         f.debug_struct("MultiTaskGp")
             .field("kernel", &self.kernel)
             .field("task", &self.task)
+            .field("further", &self.further)
             .field("noise", &self.noise)
             .field("mean", &self.mean)
             .field("optimizer", &self.optimizer)
@@ -133,6 +86,7 @@ impl MultiTaskGp {
         MultiTaskGp {
             kernel,
             task: None,
+            further: Vec::new(),
             noise: Noise::PerTask,
             mean: Mean::Training,
             scaling: Scaling::default(),
@@ -168,6 +122,36 @@ impl MultiTaskGp {
     pub fn task(mut self, task: Task) -> Self {
         self.task = Some(task);
         self
+    }
+
+    /// Adds a separable term, `k(x, z) B` with its own kernel and task covariance: the linear model of
+    /// coregionalization (Goovaerts 1997, sec. 4.2.3). Paths are `terms[0]` for the first, `terms[1]` for
+    /// the next. Terms written alike are interchangeable: they come out sorted by their share of the
+    /// signal. Every evaluation factors the covariance of all N observations: N^3 / 3.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let settings = MultiTaskGp::new(Rbf::isotropic(3.0)).task(LowRank::new(1));
+    /// let gp = settings.term(Rbf::isotropic(0.5), Diagonal::new()).fit(&data)?;
+    /// assert!(gp.parameters().contains_key("terms[1].kernel.lengthscale"));
+    /// assert_eq!(gp.report().solve.solver, "dense");
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn term(mut self, kernel: Kernel, task: Task) -> Self {
+        self.further.push(Separable { kernel, task });
+        self
+    }
+
+    /// The terms for that many tasks.
+    pub(super) fn coregionalization(&self, n_tasks: usize) -> Coregionalization {
+        let task = self.task_or_default(n_tasks);
+        let mut terms = vec![Separable { kernel: self.kernel.clone(), task }];
+        terms.extend(self.further.iter().cloned());
+        Coregionalization { terms }
     }
 
     /// The noise.

@@ -36,8 +36,9 @@ impl SingleTaskGps {
             .enumerate()
             .map(|(t, part)| {
                 let mut one = settings.clone().task(Diagonal::new());
+                one.further.iter_mut().for_each(|term| term.task = Diagonal::new());
                 // What is held or tied between tasks has no place in a model of one.
-                let of_kernel = |path: &String| path.starts_with("terms[0].kernel.");
+                let of_kernel = |path: &String| path.contains("].kernel.");
                 one.fixed.retain(of_kernel);
                 one.ties.retain(|(a, b)| of_kernel(a) && of_kernel(b));
                 one.noise = match &settings.noise {

@@ -3,7 +3,7 @@
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::gp::{Mean, Model, Scaling};
-use crate::matrix_kernel::Separable;
+use crate::matrix_kernel::Coregionalization;
 use crate::solve::{CgSettings, Solver};
 use crate::task::Noise;
 
@@ -12,7 +12,7 @@ use crate::task::Noise;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Structure {
     /// Kernel and task covariance as they were given, before anything was learned.
-    pub(crate) term: Separable,
+    pub(crate) terms: Coregionalization,
     pub(crate) noise: Noise,
     pub(crate) mean: Mean,
     pub(crate) scaling: Scaling,
@@ -34,7 +34,7 @@ impl Structure {
     /// # Errors
     /// As [`Model::new`] and [`Model::select_solver`], and for holds and ties that do not fit.
     pub(crate) fn bind(&self, data: &Dataset) -> Result<Model> {
-        let mut model = Model::new(data, &self.term, &self.noise, &self.mean, self.scaling)?;
+        let mut model = Model::new(data, &self.terms, &self.noise, &self.mean, self.scaling)?;
         // Ties first: what is held is held with all that is tied to it, in whatever order it was said.
         for (path, other) in &self.ties {
             model.layout_mut().tie(path, other)?;

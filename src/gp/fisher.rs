@@ -59,7 +59,7 @@ fn changes(model: &Model, place: &Place) -> Option<Changes> {
     for i in range.clone() {
         if let Some(slot) = slots[i].filter(|s| *s >= place.offset) {
             dphi[i - range.start] = derivative[i];
-            let change = model.task.jvp(model.phi(place.natural), &dphi, &noise_matrix);
+            let change = model.task().jvp(model.phi(place.natural), &dphi, &noise_matrix);
             dphi[i - range.start] = 0.0;
             add(&mut out.task, slot, &change, 1.0);
         }
@@ -141,7 +141,7 @@ pub(super) fn separable_step(
     damping: f64,
 ) -> Option<Vec<f64>> {
     let t = model.n_tasks();
-    if !(model.task.is_free_factor() && model.noise.is_free_factor()) {
+    if !(model.task().is_free_factor() && model.noise.is_free_factor()) {
         return None;
     }
     let triangle = t * (t + 1) / 2;

@@ -41,7 +41,7 @@ impl Posterior {
         let mut out = self.predict(xs, uncertainty)?;
         for start in (0..m).step_by(self.tile_rows()) {
             let rows = xs.slice(s![start..(start + self.tile_rows()).min(m), ..]);
-            let covariances = self.at(rows, self.cross(rows).view())?;
+            let covariances = self.at(rows, &self.cross(rows))?;
             for local in 0..rows.nrows() {
                 let i = start + local;
                 let (known, wanted): (Vec<usize>, Vec<usize>) =

@@ -55,9 +55,9 @@ impl Objective for InnerObjective<'_> {
             let factor = factor.as_factor();
             value += factor.log_likelihood();
             let adjoints = factor.adjoints(false)?;
-            let (task, noise) = (&adjoints.task, &adjoints.noise);
-            self.model.add_task_gradient(task, noise, &self.natural, &mut gradient);
-            self.adjoints = Some((adjoints.task, adjoints.noise));
+            let (tasks, noise) = (&adjoints.tasks, &adjoints.noise);
+            self.model.add_task_gradient(tasks, noise, &self.natural, &mut gradient);
+            self.adjoints = adjoints.tasks.into_iter().next().zip(Some(adjoints.noise));
         }
         let count = -(self.model.n_observations() as f64);
         let free = self.model.layout().pullback(&self.free, &gradient);

@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use ndarray::{Array1, Array2, Axis};
 
 use super::model::Model;
+use super::term::Term;
 use crate::error::Result;
 use crate::gram;
 use crate::linalg;
-use crate::op::{Adjoint, MaskedKronecker, TaskAdjoint};
+use crate::op::{Adjoint, KroneckerTerm, MaskedKronecker, TaskAdjoint};
 use crate::solve::{
     CgState, CholeskysFactor, Congruence, DenseFactor, Factor, IterativeFactor, KroneckerFactor,
     SchurFactor, Solver, Spectrum,
@@ -105,9 +106,9 @@ impl SpectralFactor {
 }
 
 impl Model {
-    /// The Gram matrix (n, n).
+    /// The Gram matrix (n, n) of the first term.
     fn gram(&self, natural: &[f64]) -> Array2<f64> {
-        gram::gram(self.kernel(), self.theta(natural), self.x())
+        self.first().gram(natural, self.x())
     }
 
     /// The Gram matrix decomposed and the data rotated: about 9 n^3 + 2 n^2 T operations, at most
@@ -169,9 +170,13 @@ impl Model {
     /// The covariance of the observed entries.
     pub(super) fn covariance(&self, natural: &[f64]) -> MaskedKronecker {
         let noise = self.noise_matrix(natural);
-        let task = self.task_matrix(natural).to_dense(&noise);
+        let of_term = |term: &Term| KroneckerTerm {
+            gram: Arc::new(term.gram(natural, self.x())),
+            task: term.task_matrix(natural).to_dense(&noise),
+        };
+        let terms = self.terms().iter().map(of_term).collect();
         let (known, pattern) = (self.table.known.clone(), Arc::clone(self.pattern()));
-        MaskedKronecker::new(Arc::new(self.gram(natural)), task, noise, known, pattern)
+        MaskedKronecker::sum(terms, noise, known, pattern)
     }
 
     /// The covariance of all observations, factored by the solver chosen.
@@ -229,33 +234,41 @@ impl Model {
         }
     }
 
-    /// Adds the gradient of the log-likelihood with respect to the parameters of B and Sigma, from its
-    /// adjoints.
+    /// Adds the gradient of the log-likelihood with respect to the parameters of every B and of Sigma, from
+    /// their adjoints.
     pub fn add_task_gradient(
         &self,
-        task: &TaskAdjoint,
+        tasks: &[TaskAdjoint],
         noise: &TaskAdjoint,
         natural: &[f64],
         gradient: &mut [f64],
     ) {
-        self.task.vjp(self.phi(natural), task, &mut gradient[self.task_range()]);
         let range = self.noise_range();
         self.noise.vjp(self.psi(natural), noise, &mut gradient[range.clone()]);
-        let multiple = self.task_matrix(natural).noise_multiple();
-        if multiple != 0.0 {
-            let mut through_task = vec![0.0; range.len()];
-            self.noise.vjp(self.psi(natural), task, &mut through_task);
-            for (g, v) in gradient[range].iter_mut().zip(through_task) {
-                *g += multiple * v;
+        for (term, task) in self.terms().iter().zip(tasks) {
+            term.task().vjp(term.phi(natural), task, &mut gradient[term.task_range.clone()]);
+            let multiple = term.task_matrix(natural).noise_multiple();
+            if multiple != 0.0 {
+                let mut through_task = vec![0.0; range.len()];
+                self.noise.vjp(self.psi(natural), task, &mut through_task);
+                for (g, v) in gradient[range.clone()].iter_mut().zip(through_task) {
+                    *g += multiple * v;
+                }
             }
         }
     }
 
-    /// Adds the gradient of the log-likelihood with respect to the kernel parameters, from the adjoint
-    /// of K: n^3 / 2 multiply-adds or more.
-    pub fn add_kernel_gradient(&self, adjoint: &Adjoint, natural: &[f64], gradient: &mut [f64]) {
-        let part = gram::gram_vjp(self.kernel(), self.theta(natural), self.x(), adjoint);
-        for (g, v) in gradient[self.kernel_range()].iter_mut().zip(part) {
+    /// Adds the gradient of the log-likelihood with respect to the kernel parameters of a term, from the
+    /// adjoint of its K: n^3 / 2 multiply-adds or more.
+    pub(super) fn add_kernel_gradient(
+        &self,
+        term: &Term,
+        adjoint: &Adjoint,
+        natural: &[f64],
+        gradient: &mut [f64],
+    ) {
+        let part = gram::gram_vjp(term.kernel(), term.theta(natural), self.x(), adjoint);
+        for (g, v) in gradient[term.kernel_range.clone()].iter_mut().zip(part) {
             *g += v;
         }
     }
@@ -266,13 +279,13 @@ impl Model {
         &self,
         factor: &dyn Factor,
         natural: &[f64],
-        with_kernel: bool,
+        with_kernels: bool,
     ) -> Result<(f64, Vec<f64>)> {
-        let adjoints = factor.adjoints(with_kernel)?;
+        let adjoints = factor.adjoints(with_kernels)?;
         let mut gradient = vec![0.0; natural.len()];
-        self.add_task_gradient(&adjoints.task, &adjoints.noise, natural, &mut gradient);
-        if let Some(kernel) = &adjoints.kernel {
-            self.add_kernel_gradient(kernel, natural, &mut gradient);
+        self.add_task_gradient(&adjoints.tasks, &adjoints.noise, natural, &mut gradient);
+        for (term, kernel) in self.terms().iter().zip(&adjoints.kernels) {
+            self.add_kernel_gradient(term, kernel, natural, &mut gradient);
         }
         let sums = factor.dual().sum_axis(Axis(0));
         gradient[self.mean_range()].copy_from_slice(sums.as_slice().unwrap_or_default());
@@ -299,8 +312,8 @@ impl Model {
     /// # Errors
     /// As [`Model::factored`].
     pub fn log_likelihood(&self, natural: &[f64]) -> Result<(f64, Vec<f64>)> {
-        let with_kernel = !self.kernel_range().is_empty();
-        self.value_and_gradient(self.factored(natural)?.as_ref(), natural, with_kernel)
+        let with_kernels = !self.kernel_range().is_empty();
+        self.value_and_gradient(self.factored(natural)?.as_ref(), natural, with_kernels)
     }
 
     /// Log marginal likelihood alone.

@@ -1,5 +1,6 @@
-//! The Gaussian process of a separable matrix-valued kernel: likelihood, learning, posterior.
+//! The Gaussian process of a sum of separable matrix-valued kernels: likelihood, learning, posterior.
 
+mod choice;
 mod few_data;
 mod fisher;
 mod fisher_factored;
@@ -13,14 +14,18 @@ mod model;
 mod posterior;
 mod profile;
 mod sample;
+mod scaling;
 mod start;
 mod start_from_rows;
 mod table;
+mod term;
 
 pub use fisher::{correlation_standard_errors, identifiability, observed_standard_errors};
 pub use joint::JointObjective;
 pub use likelihood::{Spectral, SpectralFactor};
 pub use mean::Mean;
-pub use model::{Model, Scaling};
+pub use model::Model;
 pub use posterior::{Posterior, Prediction, Uncertainty};
 pub use profile::AlternatingBlocks;
+pub use scaling::Scaling;
+pub use term::Term;

@@ -6,52 +6,20 @@ use std::sync::{Arc, Weak};
 
 use ndarray::{Array1, Array2, Axis};
 
-use super::Mean;
 use super::table::Table;
+use super::term::Term;
+use super::{Mean, Scaling};
 use crate::data::{ColumnStatistics, Dataset, task_scales};
 use crate::error::{Error, Result};
 use crate::kernel::BoundKernel;
 use crate::learn::Interruption;
-use crate::matrix_kernel::Separable;
+use crate::matrix_kernel::{Coregionalization, Separable};
 use crate::op::{NoiseMatrix, Pattern, TaskMatrix};
 use crate::param::{Layout, ParamSpec, Transform};
-use crate::solve::{CgSettings, Choice, Congruence, Problem, Solver, select};
+use crate::solve::{CgSettings, Choice, Solver};
 use crate::task::{BoundNoise, BoundTask, Noise, TaskScales};
 
-/// Whether the units of parameters follow the columns of x and y.
-///
-/// Data are never rescaled. Instead every parameter carries the scale of the columns it belongs to,
-/// and starts, priors and step lengths act on its ratio to that scale: the optimum is that of
-/// standardised data, and every value is in the user's units throughout.
-///
-/// ```
-/// use coregion::gp::{Model, Scaling};
-/// use coregion::{matrix_kernel::Separable, prelude::*};
-/// use ndarray::array;
-/// let data = Dataset::new(array![[0.0], [20.0]].view(), array![[3.0], [4.0]].view())?;
-/// let term = Separable { kernel: Rbf::ard(), task: Diagonal::new() };
-/// let start = |x| {
-///     let model = Model::new(&data, &term, &Noise::PerTask, &Mean::Zero, Scaling { x, y: true })?;
-///     Ok::<_, Error>(model.layout().initial()[0]) // the lengthscale
-/// };
-/// assert_eq!((start(true)?, start(false)?), (10.0, 1.0));
-/// # Ok::<(), coregion::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scaling {
-    /// Lengthscales and the like are measured in standard deviations of their columns of x.
-    pub x: bool,
-    /// Task covariances and noise start in standard deviations of the tasks.
-    pub y: bool,
-}
-
-impl Default for Scaling {
-    fn default() -> Self {
-        Scaling { x: true, y: true }
-    }
-}
-
-/// A separable multi-task Gaussian process bound to a data set.
+/// A multi-task Gaussian process, of one separable term or a sum of them, bound to a data set.
 ///
 /// Rows at which nothing was observed are left out: they say nothing. A `NaN` in the outputs is an
 /// entry that was not observed.
@@ -74,10 +42,8 @@ impl Default for Scaling {
 /// ```
 #[derive(Debug)]
 pub struct Model {
-    pub(super) kernel: Arc<dyn BoundKernel>,
-    pub(super) task: Arc<dyn BoundTask>,
+    terms: Vec<Term>,
     pub(super) noise: Arc<dyn BoundNoise>,
-    pub(super) scales: TaskScales,
     layout: Layout,
     kernel_range: Range<usize>,
     task_range: Range<usize>,
@@ -93,14 +59,14 @@ pub struct Model {
 }
 
 impl Model {
-    /// Binds a term, a noise and a mean to a data set.
+    /// Binds a term or a sum of terms, a noise and a mean to a data set.
     ///
     /// # Errors
-    /// What any of them refuses; [`crate::Error::Incompatible`] for [`Noise::None`] without known noise
-    /// variances.
+    /// What any of them refuses; [`crate::Error::Incompatible`] for no term, and for [`Noise::None`]
+    /// without known noise variances.
     pub fn new(
         data: &Dataset,
-        term: &Separable,
+        terms: impl Into<Coregionalization>,
         noise: &Noise,
         mean: &Mean,
         scaling: Scaling,
@@ -120,9 +86,17 @@ impl Model {
         } else {
             (Array1::ones(data.n_tasks()), 1.0)
         };
-        let bound = term.bind(table.x.view(), &statistics, std, pooled)?;
+        let terms = terms.into().terms;
+        let bind = |term: &Separable| term.bind(table.x.view(), &statistics, std.clone(), pooled);
+        let bound = terms.iter().map(bind).collect::<Result<Vec<_>>>()?;
+        let Some(first) = bound.first() else {
+            return Err(Error::Incompatible {
+                options: "`terms` without any term".to_string(),
+                advice: "give at least one kernel with its task covariance".to_string(),
+            });
+        };
         let settings = noise;
-        let noise = settings.bind(&bound.scales)?;
+        let noise = settings.bind(&first.scales)?;
         if noise.is_none() && table.known.is_none() {
             return Err(Error::Incompatible {
                 options: "a noise of zero and data without known noise variances".to_string(),
@@ -132,8 +106,17 @@ impl Model {
             });
         }
         let mut layout = Layout::default();
-        let kernel_range = layout.push("terms[0].kernel", bound.kernel.params());
-        let task_range = layout.push("terms[0].task", bound.task.params());
+        // The kernels come first, so that they are one block for learning.
+        let mut push = |what: &str, q: usize, params: &[ParamSpec]| {
+            layout.push(&format!("terms[{q}].{what}"), params)
+        };
+        let kernels: Vec<Range<usize>> =
+            (0..).zip(&bound).map(|(q, b)| push("kernel", q, b.kernel.params())).collect();
+        let tasks: Vec<Range<usize>> =
+            (0..).zip(&bound).map(|(q, b)| push("task", q, b.task.params())).collect();
+        let (kernel_range, task_range) = (whole(&kernels), whole(&tasks));
+        let ranges = kernels.into_iter().zip(tasks);
+        let terms = bound.into_iter().zip(ranges).map(|(b, (k, t))| Term::new(b, k, t)).collect();
         let noise_range = layout.push("noise", noise.params());
         let offsets = mean.offsets(table.y.view())?.to_vec();
         let mut offset = ParamSpec::new("offset", &[data.n_tasks()], offsets, Transform::Identity);
@@ -141,10 +124,8 @@ impl Model {
         offset.given = true;
         let mean_range = layout.push("mean", &[offset]);
         let mut model = Model {
-            kernel: bound.kernel.into(),
-            task: bound.task.into(),
+            terms,
             noise: noise.into(),
-            scales: bound.scales,
             layout,
             kernel_range,
             task_range,
@@ -162,84 +143,11 @@ impl Model {
         Ok(model)
     }
 
-    /// Chooses how the covariance is factored: what is asked for, within that many bytes, for `learning`
-    /// or for one evaluation. Models start with [`Solver::Auto`], no bound, and learning.
-    ///
-    /// ```
-    /// # use coregion::gp::{Model, Scaling};
-    /// # use coregion::{matrix_kernel::Separable, prelude::*};
-    /// # use ndarray::array;
-    /// # let data = Dataset::new(array![[0.0], [1.0]].view(), array![[3.0], [4.0]].view())?;
-    /// # let term = Separable { kernel: Rbf::ard(), task: Diagonal::new() };
-    /// let none = (&Noise::PerTask, &Mean::Zero, Scaling::default());
-    /// let mut model = Model::new(&data, &term, none.0, none.1, none.2)?;
-    /// assert_eq!(model.solver(), Solver::Kronecker);
-    /// model.select_solver(Solver::Dense, 1 << 20, true)?;
-    /// assert_eq!(model.solver(), Solver::Dense);
-    /// assert!(matches!(model.select_solver(Solver::Auto, 8, true), Err(Error::Memory { .. })));
-    /// # Ok::<(), coregion::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`crate::Error::Incompatible`] where the solver asked for cannot serve, naming those that can;
-    /// [`crate::Error::Memory`] where nothing fits.
-    pub fn select_solver(&mut self, request: Solver, memory: usize, learning: bool) -> Result<()> {
-        let problem = Problem { learning: learning && self.layout.n_free() > 0, ..self.problem() };
-        self.choice = select(request, &problem, memory)?;
-        Ok(())
-    }
-
-    /// Sets the tolerances of the iterative solver.
-    pub fn set_cg(&mut self, settings: CgSettings) {
-        self.cg = settings;
-    }
-
-    /// Why that solver was chosen.
-    pub fn why_solver(&self) -> &str {
-        &self.choice.why
-    }
-
-    /// The solver chosen.
-    pub fn solver(&self) -> Solver {
-        self.choice.solver
-    }
-
-    pub(crate) fn problem(&self) -> Problem {
-        Problem {
-            n_rows: self.n_rows(),
-            n_tasks: self.n_tasks(),
-            n_observed: self.n_observations(),
-            known_noise: self.table.known.is_some(),
-            no_noise: self.noise.is_none(),
-            full_noise: self.noise.is_free_factor(),
-            factored: self.kept_rank().is_some(),
-            cg_vectors: self
-                .cg
-                .rank
-                .min(self.n_observations())
-                .saturating_add(self.cg.n_probes.saturating_mul(6)),
-            learning: true,
-        }
-    }
-
-    /// The rank of B where it is kept as a factor.
-    fn kept_rank(&self) -> Option<usize> {
-        let independent = || {
-            let noise = self.noise.matrix(self.psi(&self.layout.initial()));
-            matches!(noise, NoiseMatrix::Diagonal(_))
-        };
-        let kept =
-            |rank: &usize| Congruence::stays_factored(self.n_tasks(), *rank) && independent();
-        self.task.factored_rank().filter(kept)
-    }
-
     /// The same model of some of its rows: the scales and the flat parameter vector stay.
     pub(crate) fn of_rows(&self, rows: &[usize]) -> Result<Model> {
         let mut model = Model {
-            kernel: Arc::clone(&self.kernel),
-            task: Arc::clone(&self.task),
+            terms: self.terms.clone(),
             noise: Arc::clone(&self.noise),
-            scales: self.scales.clone(),
             layout: self.layout.clone(),
             kernel_range: self.kernel_range.clone(),
             task_range: self.task_range.clone(),
@@ -306,29 +214,39 @@ impl Model {
         self.table.pattern.n_observed()
     }
 
-    /// The scales of the outputs.
+    /// The terms; every model has at least one.
+    pub fn terms(&self) -> &[Term] {
+        &self.terms
+    }
+
+    /// The first term: the only one for the solvers that a spectrum serves.
+    pub(super) fn first(&self) -> &Term {
+        &self.terms[0]
+    }
+
+    /// The scales of the outputs, with the amplitude of the first term's kernel.
     pub fn scales(&self) -> &TaskScales {
-        &self.scales
+        self.first().scales()
     }
 
-    /// The bound scalar kernel.
+    /// The bound scalar kernel of the first term.
     pub fn kernel(&self) -> &dyn BoundKernel {
-        self.kernel.as_ref()
+        self.first().kernel()
     }
 
-    /// The bound task covariance.
+    /// The bound task covariance of the first term.
     pub fn task(&self) -> &dyn BoundTask {
-        self.task.as_ref()
+        self.first().task()
     }
 
-    /// Values of the kernel parameters in a natural vector.
+    /// Values of the kernel parameters of the first term in a natural vector.
     pub fn theta<'a>(&self, natural: &'a [f64]) -> &'a [f64] {
-        &natural[self.kernel_range.clone()]
+        self.first().theta(natural)
     }
 
-    /// Values of the task covariance's parameters in a natural vector.
+    /// Values of the parameters of the first term's task covariance in a natural vector.
     pub fn phi<'a>(&self, natural: &'a [f64]) -> &'a [f64] {
-        &natural[self.task_range.clone()]
+        self.first().phi(natural)
     }
 
     /// Values of the noise parameters in a natural vector.
@@ -341,6 +259,7 @@ impl Model {
         Array1::from(natural[self.mean_range.clone()].to_vec())
     }
 
+    /// Where the parameters of all task covariances are.
     pub(super) fn task_range(&self) -> Range<usize> {
         self.task_range.clone()
     }
@@ -360,6 +279,7 @@ impl Model {
         self.noise_range.clone()
     }
 
+    /// Where the parameters of all kernels are.
     pub(super) fn kernel_range(&self) -> Range<usize> {
         self.kernel_range.clone()
     }
@@ -373,9 +293,20 @@ impl Model {
         self.table.filled() - &self.offsets(natural) * &self.table.indicator()
     }
 
-    /// B at natural values.
+    /// B of the first term at natural values.
     pub fn task_matrix(&self, natural: &[f64]) -> TaskMatrix {
-        self.task.matrix(self.phi(natural))
+        self.first().task_matrix(natural)
+    }
+
+    /// B (T, T) of each term at natural values.
+    pub fn task_covariances(&self, natural: &[f64]) -> Vec<Array2<f64>> {
+        let noise = self.noise_matrix(natural);
+        self.terms.iter().map(|term| term.task_matrix(natural).to_dense(&noise)).collect()
+    }
+
+    /// The sum of the B (T, T) of all terms.
+    pub(crate) fn total_task_covariance(&self, natural: &[f64]) -> Array2<f64> {
+        self.task_covariances(natural).into_iter().reduce(|a, b| a + b).unwrap_or_default()
     }
 
     /// Sigma at natural values.
@@ -420,32 +351,10 @@ impl Model {
         let rest = self.task_range.start..slots.len();
         slots[rest].iter().flatten().all(|&s| s >= count).then_some(count)
     }
+}
 
-    /// The most doubles that making a posterior of this model takes at one time, by the solver that was
-    /// chosen: about 5 n^2 for a complete table, T m n + 3 m^2 more with m gaps, 3 N^2 + 2 n^2 for a
-    /// dense factor of N observations; 10 n T besides, and 10 T^2 where B or Sigma is a T x T matrix.
-    ///
-    /// ```
-    /// # use coregion::prelude::*;
-    /// # use ndarray::Array2;
-    /// let (x, y) = (Array2::from_shape_fn((30, 1), |(i, _)| i as f64), Array2::eye(30));
-    /// let gp = MultiTaskGp::new(Rbf::isotropic(1.0)).task(Diagonal::new());
-    /// let gp = gp.fix("terms[0].kernel.lengthscale").fit(&Dataset::new(x.view(), y.view())?)?;
-    /// assert!(gp.posterior().model().posterior_doubles() >= 5 * 30 * 30 + 10 * 30 * 30);
-    /// # Ok::<(), coregion::Error>(())
-    /// ```
-    pub fn posterior_doubles(&self) -> usize {
-        let (n, t, d) = (self.n_rows(), self.n_tasks(), self.x().ncols());
-        // Other solvers make a matrix of a factored B.
-        let between_tasks = match self.kept_rank().filter(|_| self.solver() == Solver::Kronecker) {
-            Some(rank) => t.saturating_mul(10 * (rank + 1)),
-            None => t.saturating_mul(t).saturating_mul(10),
-        };
-        let rows = match self.solver() {
-            Solver::Kronecker => n.saturating_mul(2 * d),
-            _ => n.saturating_mul(10 * t + 2 * d),
-        };
-        let factored = self.problem().doubles(self.solver());
-        factored.saturating_add(rows).saturating_add(between_tasks)
-    }
+/// The range from the start of the first to the end of the last.
+fn whole(ranges: &[Range<usize>]) -> Range<usize> {
+    let start = ranges.first().map_or(0, |r| r.start);
+    start..ranges.last().map_or(start, |r| r.end)
 }

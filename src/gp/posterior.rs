@@ -1,20 +1,19 @@
 //! The posterior of the latent functions and of new observations, in tiles of rows.
 //!
-//! The posterior mean is `k(x, X) alpha B`, whatever the solver; covariances are the factor's
+//! The posterior mean is `sum_q k_q(x, X) alpha B_q`, whatever the solver; covariances are the factor's
 //! ([`Factor::at`]). For a complete table one row costs O(n^2 + nT + T^2), with m gaps T n m + T m^2
 //! more, and with a dense factor of N observations T N^2.
 
 use std::sync::{Arc, OnceLock};
 
-use ndarray::{Array1, Array2, Array3, Array4, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis, s};
 
 use super::model::Model;
 use crate::data::check_finite;
 use crate::error::{Error, Result};
-use crate::gram;
 use crate::linalg;
 use crate::op::NoiseMatrix;
-use crate::solve::{Added, AppendedFactor, Factor, KroneckerFactor, RowCovariances};
+use crate::solve::{Added, AppendedFactor, Factor, KroneckerFactor, RowCovariances, views};
 
 /// Which uncertainty a prediction carries.
 ///
@@ -104,8 +103,8 @@ pub struct Posterior {
     /// The posterior that rows were added to.
     base: Option<Arc<Posterior>>,
     pub(super) noise: NoiseMatrix,
-    /// alpha B (n, T).
-    pub(super) weights: Array2<f64>,
+    /// alpha B (n, T) of each term.
+    pub(super) weights: Vec<Array2<f64>>,
     pub(super) offsets: Array1<f64>,
     pub(super) noise_variances: Array1<f64>,
     pub(super) memory_budget: usize,
@@ -185,8 +184,8 @@ impl Posterior {
             residuals: residuals.view(),
             known: known.as_ref().map(|v| v.slice(s![n.., ..])),
         };
-        let task = model.task_matrix(&self.natural).to_dense(&base.noise);
-        let factor = AppendedFactor::new(Arc::clone(&base.factor), task, &base.noise, rows)?;
+        let tasks = model.task_covariances(&self.natural);
+        let factor = AppendedFactor::new(Arc::clone(&base.factor), tasks, &base.noise, rows)?;
         let mut out =
             Self::of_factor(model, self.natural.clone(), Arc::new(factor), self.memory_budget);
         out.base = Some(base);
@@ -253,35 +252,44 @@ impl Posterior {
             });
         }
         check_finite("xs", xs)?;
-        self.model.kernel().check(xs)
+        self.model.terms().iter().try_for_each(|term| term.kernel().check(xs))
     }
 
     /// Rows of a tile under the memory budget.
     pub(super) fn tile_rows(&self) -> usize {
-        let of_rows = self.model.n_rows() + 4 * self.model.n_tasks();
+        let of_rows = self.model.n_rows() * self.model.terms().len() + 4 * self.model.n_tasks();
         let doubles = of_rows.saturating_add(self.factor.row_doubles());
         (self.memory_budget / doubles.saturating_mul(8)).clamp(1, 4096)
     }
 
-    /// Covariances between tasks at some rows, with their cross-kernel (m, n).
+    /// Covariances between tasks at some rows, with their cross-kernels (m, n).
     pub(super) fn at(
         &self,
         rows: ArrayView2<f64>,
-        cross: ArrayView2<f64>,
+        cross: &[Array2<f64>],
     ) -> Result<Box<dyn RowCovariances + '_>> {
-        let theta = self.model.theta(&self.natural);
-        let prior = gram::diagonal(self.model.kernel(), theta, rows);
-        self.factor.at(cross, prior.view())
+        let terms = self.model.terms().iter();
+        let prior: Vec<Array1<f64>> = terms.map(|q| q.diagonal(&self.natural, rows)).collect();
+        let prior: Vec<ArrayView1<f64>> = prior.iter().map(|p| p.view()).collect();
+        self.factor.at(&views(cross), &prior)
     }
 
-    pub(super) fn cross(&self, xs: ArrayView2<f64>) -> Array2<f64> {
+    /// The kernel of each term between the rows and those of the data (m, n).
+    pub(super) fn cross(&self, xs: ArrayView2<f64>) -> Vec<Array2<f64>> {
         let model = &self.model;
-        gram::cross(model.kernel(), model.theta(&self.natural), xs, model.x())
+        model.terms().iter().map(|q| q.cross(&self.natural, xs, model.x())).collect()
     }
 
-    /// The kernel between the rows (m, m).
-    pub(super) fn prior(&self, xs: ArrayView2<f64>) -> Array2<f64> {
-        gram::gram(self.model.kernel(), self.model.theta(&self.natural), xs)
+    /// The kernel of each term between the rows (m, m).
+    pub(super) fn prior(&self, xs: ArrayView2<f64>) -> Vec<Array2<f64>> {
+        self.model.terms().iter().map(|q| q.gram(&self.natural, xs)).collect()
+    }
+
+    /// Means less those of the data (m, T) at rows with these cross-kernels.
+    pub(super) fn moved(&self, cross: &[Array2<f64>], weights: &[Array2<f64>]) -> Array2<f64> {
+        let of_terms = cross.iter().zip(weights);
+        let products = of_terms.map(|(k, w)| linalg::matmul(k.view(), w.view()));
+        products.reduce(|a, b| a + b).unwrap_or_default()
     }
 
     /// Means, and standard deviations where asked for, at xs (m, d).
@@ -300,10 +308,10 @@ impl Posterior {
             let end = (start + self.tile_rows()).min(m);
             let rows = xs.slice(s![start..end, ..]);
             let k = self.cross(rows);
-            let tile = linalg::matmul(k.view(), self.weights.view()) + &self.offsets;
+            let tile = self.moved(&k, &self.weights) + &self.offsets;
             mean.slice_mut(s![start..end, ..]).assign(&tile);
             if let Some(std) = &mut std {
-                let (mut tile, clipped) = self.at(rows, k.view())?.variances();
+                let (mut tile, clipped) = self.at(rows, &k)?.variances();
                 clipped_variances += clipped;
                 if uncertainty == Uncertainty::Observation {
                     tile += &self.noise_variances;
@@ -330,7 +338,7 @@ impl Posterior {
         let mut out = Array3::zeros((m, t, t));
         for start in (0..m).step_by(self.tile_rows()) {
             let rows = xs.slice(s![start..(start + self.tile_rows()).min(m), ..]);
-            let at = self.at(rows, self.cross(rows).view())?;
+            let at = self.at(rows, &self.cross(rows))?;
             for local in 0..rows.nrows() {
                 let block = at.block(local, &tasks, &tasks);
                 out.index_axis_mut(Axis(0), start + local).assign(&block);
@@ -359,7 +367,7 @@ impl Posterior {
             None => m.saturating_mul(self.factor.row_doubles()),
         };
         self.fits("the joint covariance", side.saturating_mul(side).saturating_add(with_rows))?;
-        let mut out = self.factor.joint(self.cross(xs).view(), self.prior(xs))?;
+        let mut out = self.factor.joint(&views(&self.cross(xs)), self.prior(xs))?;
         if include_noise {
             let noise = self.noise.to_dense();
             for i in 0..m {

@@ -96,7 +96,8 @@ impl<F: FnMut(f64) -> Result<()>> Blocks for AlternatingBlocks<'_, F> {
             value += factor.as_factor().log_likelihood();
             if inner.offset > 0 {
                 let adjoint = factor.kernel_adjoint();
-                inner.model.add_kernel_gradient(&adjoint, &inner.natural, &mut gradient);
+                let (model, natural) = (inner.model, &inner.natural);
+                model.add_kernel_gradient(model.first(), &adjoint, natural, &mut gradient);
             }
         }
         (self.report)(value)?;

@@ -89,7 +89,8 @@ impl Posterior {
         let congruence = factor.congruence();
         let (m, t, k) = (xs.nrows(), self.model.n_tasks(), congruence.shifts().len());
         self.fits("their covariances", m.saturating_mul(m).saturating_mul(k + 1))?;
-        let (blocks, rest) = factor.direction_covariances(self.cross(xs).view(), self.prior(xs));
+        let (blocks, rest) =
+            factor.direction_covariances(self.cross(xs)[0].view(), self.prior(xs).swap_remove(0));
         let roots = blocks.into_iter().map(square_root).collect::<Result<Vec<_>>>()?;
         let rest = rest.map(square_root).transpose()?;
         let primal = congruence.primal_vectors();
@@ -146,25 +147,27 @@ impl Posterior {
         let doubles = all.saturating_mul(all).saturating_mul(3).saturating_add(draws);
         self.fits("prior draws at all rows", doubles)?;
         let x = ndarray::concatenate![Axis(0), self.model.x(), xs];
-        let root = nugget_root(self.prior(x.view()))?;
-        let b = self.model.task_matrix(&self.natural).to_dense(&self.noise);
-        let task_root = linalg::semidefinite_cholesky(b.view());
-        let mut prior = Array3::zeros((n_samples, n, t));
-        let mut there = Vec::with_capacity(n_samples);
-        for mut table in prior.outer_iter_mut() {
-            let white = Array2::from_shape_simple_fn((all, t), &mut *normal);
-            let rows = linalg::matmul(root.view(), white.view());
-            let draw = linalg::matmul(rows.view(), task_root.t());
-            table.assign(&draw.slice(ndarray::s![..n, ..]));
-            there.push(draw.slice(ndarray::s![n.., ..]).to_owned());
+        let tasks = self.model.task_covariances(&self.natural);
+        let (mut prior, mut there) =
+            (Array3::zeros((n_samples, n, t)), Array3::zeros((n_samples, m, t)));
+        for (gram, b) in self.prior(x.view()).into_iter().zip(&tasks) {
+            let root = nugget_root(gram)?;
+            let task_root = linalg::semidefinite_cholesky(b.view());
+            for (mut here, mut there) in prior.outer_iter_mut().zip(there.outer_iter_mut()) {
+                let white = Array2::from_shape_simple_fn((all, t), &mut *normal);
+                let rows = linalg::matmul(root.view(), white.view());
+                let draw = linalg::matmul(rows.view(), task_root.t());
+                here += &draw.slice(ndarray::s![..n, ..]);
+                there += &draw.slice(ndarray::s![n.., ..]);
+            }
         }
         let weights = factor.pathwise(prior.view(), seed.wrapping_add(1))?;
         let cross = self.cross(xs);
-        for ((mut draw, own), dual) in
-            out.axis_iter_mut(Axis(2)).zip(&there).zip(weights.outer_iter())
-        {
-            let moved = linalg::matmul(linalg::matmul(cross.view(), dual).view(), b.view());
-            draw.assign(&(own + &moved));
+        let draws = out.axis_iter_mut(Axis(2)).zip(there.outer_iter());
+        for ((mut draw, own), dual) in draws.zip(weights.outer_iter()) {
+            let weights: Vec<Array2<f64>> =
+                tasks.iter().map(|b| linalg::matmul(dual, b.view())).collect();
+            draw.assign(&(&own + &self.moved(&cross, &weights)));
         }
         Ok(())
     }

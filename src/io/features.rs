@@ -20,6 +20,9 @@ const LAYOUTS: [Layout; 3] = [Layout::Complete, Layout::Masked, Layout::Long];
 /// What known noise variances of the observations require.
 pub(super) const NOISE_VARIANCES: &str = "noise-variances/entries";
 
+/// What a sum of several terms requires.
+pub(super) const FURTHER_TERMS: &str = "terms/further";
+
 pub(super) fn noise_name(noise: &Noise) -> &'static str {
     NOISES[match noise {
         Noise::Shared => 0,
@@ -108,6 +111,7 @@ pub(super) fn known(feature: &str) -> bool {
         Some(("noise", name)) => NOISES.contains(&name),
         Some(("mean", name)) => MEANS.contains(&name),
         Some(("criterion", name)) => criterion(name, Vec::new()).is_some(),
+        Some(("terms", name)) => name == "further",
         Some(("weights", name)) => name == "rows",
         Some(("intercept", name)) => name == "tasks",
         _ => false,

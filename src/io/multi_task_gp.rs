@@ -1,6 +1,6 @@
 //! What a fitted multi-task Gaussian process puts into a container, and how it is rebuilt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,9 @@ use serde_json::value::RawValue;
 use super::LoadOptions;
 use super::container::Container;
 use super::description::{check_size, read_list, read_tree, to_raw};
-use super::features::{NOISE_VARIANCES, mean_name, noise_name, required, required_layout};
+use super::features::{
+    FURTHER_TERMS, NOISE_VARIANCES, mean_name, noise_name, required, required_layout,
+};
 use super::parts::{AGREEMENT, Size, bytes, insert_data, matrix, read_document, readable, written};
 use super::refusal::{NOT_OURS, refuse, shown, within};
 use super::report::{Lists, ReportDocument};
@@ -18,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::estimator::{FittedMultiTaskGp, Structure};
 use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
-use crate::matrix_kernel::Separable;
+use crate::matrix_kernel::{Coregionalization, Separable};
 use crate::solve::{CgSettings, Factor, Solver};
 use crate::spec::Spec;
 use crate::task::{Noise, Task};
@@ -40,6 +42,9 @@ struct Document<'a> {
     kernel: &'a RawValue,
     #[serde(borrow)]
     task: &'a RawValue,
+    /// Kernels and task covariances of the terms after the first, by turns, below one node.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    further: Option<&'a RawValue>,
     noise: String,
     mean: String,
     scale_x: bool,
@@ -62,27 +67,64 @@ struct Document<'a> {
     report: ReportDocument<'a>,
 }
 
+/// What a model requires of its reader.
 fn features(
     layout: Layout,
-    [kernel, task]: [&Spec; 2],
+    terms: &[[&Spec; 2]],
     noise: &str,
     mean: &str,
     with_noise_variances: bool,
 ) -> Vec<String> {
     let mut more = vec![format!("noise/{noise}"), format!("mean/{mean}")];
     more.extend(with_noise_variances.then(|| NOISE_VARIANCES.to_string()));
-    required(layout, kernel, task, &more)
+    more.extend((terms.len() > 1).then(|| FURTHER_TERMS.to_string()));
+    let of_terms = terms.iter().flat_map(|[kernel, task]| required(layout, kernel, task, &more));
+    of_terms.collect::<BTreeSet<String>>().into_iter().collect()
+}
+
+/// The terms after the first as one tree.
+fn further_tree(terms: &Coregionalization) -> Option<Spec> {
+    let rest = terms.terms.get(1..).filter(|rest| !rest.is_empty())?;
+    let mut tree = Spec::new("terms");
+    let specs = rest.iter().flat_map(|term| [term.kernel.spec(), term.task.spec()]);
+    tree.children = specs.cloned().collect();
+    Some(tree)
+}
+
+/// The terms of the first kernel and task covariance, and of the tree of the others.
+fn read_terms(first: [Spec; 2], further: Option<Spec>) -> Result<Coregionalization> {
+    let mut specs: Vec<Spec> = first.into();
+    specs.extend(further.into_iter().flat_map(|tree| tree.children));
+    let mut terms = Vec::with_capacity(specs.len() / 2);
+    let mut specs = specs.into_iter();
+    while let Some(kernel) = specs.next() {
+        let Some(task) = specs.next() else {
+            return Err(refuse("one of its terms has no task covariance", NOT_OURS));
+        };
+        terms.push(Separable { kernel: Kernel::from_spec(kernel)?, task: Task::from_spec(task)? });
+    }
+    Ok(Coregionalization { terms })
 }
 
 /// # Errors
 /// A refusal where something cannot be kept in a file.
 pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
-    let Structure { term, noise, mean, scaling, fixed, ties, solver, solver_memory, cg, learns } =
+    let Structure { terms, noise, mean, scaling, fixed, ties, solver, solver_memory, cg, learns } =
         gp.structure();
     let (posterior, data) = (gp.posterior(), gp.data());
-    check_size("kernel", term.kernel.spec())?;
-    check_size("task covariance", term.task.spec())?;
-    let (kernel, task) = (to_raw("the kernel", &term.kernel)?, to_raw("B", &term.task)?);
+    let specs: Vec<[&Spec; 2]> =
+        terms.terms.iter().map(|term| [term.kernel.spec(), term.task.spec()]).collect();
+    for [kernel, task] in &specs {
+        check_size("kernel", kernel)?;
+        check_size("task covariance", task)?;
+    }
+    let further = further_tree(terms);
+    if let Some(tree) = &further {
+        check_size("list of terms", tree)?;
+    }
+    let [kernel, task] = specs[0];
+    let (kernel, task) = (to_raw("the kernel", kernel)?, to_raw("B", task)?);
+    let further = further.map(|tree| to_raw("the terms", &tree)).transpose()?;
     let (fixed, ties) = (distinct(fixed), distinct(ties));
     if fixed.len().max(ties.len()) > MANY_PATHS {
         let problem = format!("the model has more than {MANY_PATHS} paths held or tied");
@@ -96,6 +138,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
     let document = Document {
         kernel: &kernel,
         task: &task,
+        further: further.as_deref(),
         noise: noise_name.to_string(),
         mean: mean_name.to_string(),
         scale_x: scaling.x,
@@ -114,10 +157,10 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
     };
     let document = written(&document)?;
     readable::<Document>(&document)?;
-    let (specs, variances) = ([term.kernel.spec(), term.task.spec()], data.noise_variances());
+    let variances = data.noise_variances();
     let mut out = Container {
         kind: KIND.to_string(),
-        requires: features(data.layout(), specs, noise_name, mean_name, variances.is_some()),
+        requires: features(data.layout(), &specs, noise_name, mean_name, variances.is_some()),
         document,
         arrays: BTreeMap::new(),
     };
@@ -164,15 +207,22 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
     };
     let kernel = read_tree("kernel", document.kernel)?;
     let task = read_tree("task covariance", document.task)?;
-    let (layout, specs) = (required_layout(&file.requires), [&kernel, &task]);
+    let layout = required_layout(&file.requires);
+    let terms = [kernel, task];
+    let further = document.further.map(|tree| read_tree("list of terms", tree)).transpose()?;
+    let terms = read_terms(terms, further)?;
+    let specs: Vec<[&Spec; 2]> =
+        terms.terms.iter().map(|term| [term.kernel.spec(), term.task.spec()]).collect();
     let with_noise_variances = file.arrays.contains_key("noise_variances");
-    let needed = features(layout, specs, &document.noise, &document.mean, with_noise_variances);
+    let needed = features(layout, &specs, &document.noise, &document.mean, with_noise_variances);
     if file.requires != needed {
         return Err(refuse("what it requires is not what its document needs", NOT_OURS));
     }
-    size.check_term(specs, [parameters.len(); 2], budget)?;
+    for term in specs {
+        size.check_term(term, [parameters.len(); 2], budget)?;
+    }
     let structure = Structure {
-        term: Separable { kernel: Kernel::from_spec(kernel)?, task: Task::from_spec(task)? },
+        terms,
         noise: read_noise(&mut file, &document.noise, t)?,
         mean: read_mean(&mut file, &document.mean, t)?,
         scaling: Scaling { x: document.scale_x, y: document.scale_y },

@@ -8,11 +8,35 @@ use ndarray::{Array1, Array2, ArrayView2, s};
 use super::{NoiseMatrix, Pattern};
 use crate::linalg;
 
-/// `A = P (K (x) B + I (x) Sigma) P' + diag(v)`, the covariance of the N observed entries of an
-/// (n, T) table: P selects them, and v are noise variances known in advance.
+/// A Gram matrix and a task covariance, `K (x) B`: one term of the signal.
 ///
-/// Never formed unless asked for: entries, columns and products need K and B alone. In the order of
-/// [`Pattern`] the block between tasks t and u is `B[t, u] K[rows_t, rows_u]`.
+/// ```
+/// use coregion::op::KroneckerTerm;
+/// use ndarray::array;
+/// let (k, b) = (array![[1.0, 0.5], [0.5, 1.0]], array![[2.0]]);
+/// let term = KroneckerTerm { gram: k.into(), task: b };
+/// assert_eq!(term.entry((0, 0), (1, 0)), 1.0);
+/// ```
+#[derive(Debug, Clone)]
+pub struct KroneckerTerm {
+    /// K (n, n).
+    pub gram: Arc<Array2<f64>>,
+    /// B (T, T).
+    pub task: Array2<f64>,
+}
+
+impl KroneckerTerm {
+    /// The covariance of two entries (row, task) of the table.
+    pub fn entry(&self, (i, t): (usize, usize), (j, u): (usize, usize)) -> f64 {
+        self.task[[t, u]] * self.gram[[i, j]]
+    }
+}
+
+/// `A = P (sum_q K_q (x) B_q + I (x) Sigma) P' + diag(v)`, the covariance of the N observed entries of
+/// an (n, T) table: P selects them, and v are noise variances known in advance.
+///
+/// Never formed unless asked for: entries, columns and products need the K and B alone. In the order of
+/// [`Pattern`] the block between tasks t and u is `sum_q B_q[t, u] K_q[rows_t, rows_u]`.
 ///
 /// ```
 /// use coregion::op::{MaskedKronecker, NoiseMatrix, Pattern};
@@ -29,16 +53,15 @@ use crate::linalg;
 /// ```
 #[derive(Debug, Clone)]
 pub struct MaskedKronecker {
-    gram: Arc<Array2<f64>>,
-    task: Array2<f64>,
+    terms: Vec<KroneckerTerm>,
     noise: NoiseMatrix,
     known: Option<Arc<Array1<f64>>>,
     pattern: Arc<Pattern>,
 }
 
 impl MaskedKronecker {
-    /// The covariance with Gram matrix K (n, n), task covariance B (T, T), noise covariance Sigma, and
-    /// the known noise variances (N) of the observed entries in the order of the pattern.
+    /// The covariance of one term: with Gram matrix K (n, n), task covariance B (T, T), noise covariance
+    /// Sigma, and the known noise variances (N) of the observed entries in the order of the pattern.
     pub fn new(
         gram: Arc<Array2<f64>>,
         task: Array2<f64>,
@@ -46,7 +69,27 @@ impl MaskedKronecker {
         known: Option<Arc<Array1<f64>>>,
         pattern: Arc<Pattern>,
     ) -> Self {
-        MaskedKronecker { gram, task, noise, known, pattern }
+        Self::sum(vec![KroneckerTerm { gram, task }], noise, known, pattern)
+    }
+
+    /// The covariance whose signal is a sum of terms.
+    ///
+    /// ```
+    /// use coregion::op::{KroneckerTerm, MaskedKronecker, NoiseMatrix, Pattern};
+    /// use ndarray::array;
+    /// let term = |k, b: f64| KroneckerTerm { gram: array![[1.0, k], [k, 1.0]].into(), task: array![[b]] };
+    /// let pattern = Pattern::of(array![[1.0], [2.0]].view());
+    /// let noise = NoiseMatrix::Diagonal(array![0.5]);
+    /// let a = MaskedKronecker::sum(vec![term(0.5, 2.0), term(0.0, 1.0)], noise, None, pattern.into());
+    /// assert_eq!(a.to_dense(), array![[3.5, 1.0], [1.0, 3.5]]);
+    /// ```
+    pub fn sum(
+        terms: Vec<KroneckerTerm>,
+        noise: NoiseMatrix,
+        known: Option<Arc<Array1<f64>>>,
+        pattern: Arc<Pattern>,
+    ) -> Self {
+        MaskedKronecker { terms, noise, known, pattern }
     }
 
     /// Which entries were observed.
@@ -54,14 +97,9 @@ impl MaskedKronecker {
         &self.pattern
     }
 
-    /// K (n, n).
-    pub fn gram(&self) -> &Arc<Array2<f64>> {
-        &self.gram
-    }
-
-    /// B (T, T).
-    pub fn task(&self) -> &Array2<f64> {
-        &self.task
+    /// The terms of the signal.
+    pub fn terms(&self) -> &[KroneckerTerm] {
+        &self.terms
     }
 
     /// Sigma.
@@ -76,7 +114,12 @@ impl MaskedKronecker {
 
     /// Diagonal of the signal part (N).
     pub fn signal_diagonal(&self) -> Array1<f64> {
-        self.pattern.observed().map(|(i, t)| self.task[[t, t]] * self.gram[[i, i]]).collect()
+        self.pattern.observed().map(|e| self.signal_entry(e, e)).collect()
+    }
+
+    /// The signal part between two entries (row, task) of the table.
+    pub(crate) fn signal_entry(&self, a: (usize, usize), b: (usize, usize)) -> f64 {
+        self.terms.iter().map(|term| term.entry(a, b)).sum()
     }
 
     /// Diagonal of the noise part (N).
@@ -95,11 +138,13 @@ impl MaskedKronecker {
         let mut out = Array2::zeros((p.n_observed(), p.n_observed()));
         for t in 0..p.n_tasks() {
             for u in 0..=t {
-                let b = self.task[[t, u]];
                 let mut block = out.slice_mut(s![p.span(t), p.span(u)]);
-                for (mut row, &i) in block.rows_mut().into_iter().zip(p.rows_of(t)) {
-                    let k = self.gram.row(i);
-                    row.iter_mut().zip(p.rows_of(u)).for_each(|(v, &j)| *v = b * k[j]);
+                for term in &self.terms {
+                    let b = term.task[[t, u]];
+                    for (mut row, &i) in block.rows_mut().into_iter().zip(p.rows_of(t)) {
+                        let k = term.gram.row(i);
+                        row.iter_mut().zip(p.rows_of(u)).for_each(|(v, &j)| *v += b * k[j]);
+                    }
                 }
                 if t != u {
                     let copy = block.t().to_owned();
@@ -127,9 +172,11 @@ impl MaskedKronecker {
             }
             let rows = &p.rows_of(t)[from - span.start..to - span.start];
             let mut block = out.slice_mut(s![.., from - part.start..to - part.start]);
-            for (target, &(j, u)) in block.rows_mut().into_iter().zip(&entries) {
-                let (b, k) = (self.task[[u, t]], self.gram.row(j));
-                target.into_iter().zip(rows).for_each(|(v, &i)| *v = b * k[i]);
+            for (mut target, &(j, u)) in block.rows_mut().into_iter().zip(&entries) {
+                for term in &self.terms {
+                    let (b, k) = (term.task[[u, t]], term.gram.row(j));
+                    target.iter_mut().zip(rows).for_each(|(v, &i)| *v += b * k[i]);
+                }
             }
         }
         out
@@ -139,8 +186,7 @@ impl MaskedKronecker {
     pub(crate) fn signal_between(&self, places: &[usize]) -> Array2<f64> {
         let entries = self.entries_at(places);
         Array2::from_shape_fn((places.len(), places.len()), |(p, q)| {
-            let ((i, t), (j, u)) = (entries[p], entries[q]);
-            self.task[[t, u]] * self.gram[[i, j]]
+            self.signal_entry(entries[p], entries[q])
         })
     }
 
@@ -151,7 +197,7 @@ impl MaskedKronecker {
     }
 
     /// The product with vectors over the observed entries (N, c): `2 n^2 T + 2 n T^2` operations for
-    /// each, or `2 n N` where most of the table is missing. It comes with each vector contiguous in
+    /// each and each term, or `2 n N` where most of the table is missing. It comes with each vector contiguous in
     /// memory, and is fastest for vectors that come so.
     pub fn times(&self, v: ArrayView2<f64>) -> Array2<f64> {
         self.rows_times(v.t(), true).reversed_axes()
@@ -166,14 +212,19 @@ impl MaskedKronecker {
     pub(crate) fn rows_times(&self, v: ArrayView2<f64>, with_noise: bool) -> Array2<f64> {
         let t = self.pattern.n_tasks();
         let tables = self.tables(v);
-        let through = self.kernel_times(v, &tables);
         let mut mixed = Array2::<f64>::zeros(tables.dim());
-        for q in 0..v.nrows() {
-            let block = s![q * t..(q + 1) * t, ..];
-            let mut part = mixed.slice_mut(block);
-            linalg::matmul_into(self.task.view(), through.slice(block), part.view_mut());
-            if let (true, NoiseMatrix::Dense(sigma)) = (with_noise, &self.noise) {
-                linalg::matmul_add(sigma.view(), tables.slice(block), part);
+        for term in &self.terms {
+            let through = self.kernel_times(term, v, &tables);
+            for q in 0..v.nrows() {
+                let block = s![q * t..(q + 1) * t, ..];
+                let part = mixed.slice_mut(block);
+                linalg::matmul_add(term.task.view(), through.slice(block), part);
+            }
+        }
+        if let (true, NoiseMatrix::Dense(sigma)) = (with_noise, &self.noise) {
+            for q in 0..v.nrows() {
+                let block = s![q * t..(q + 1) * t, ..];
+                linalg::matmul_add(sigma.view(), tables.slice(block), mixed.slice_mut(block));
             }
         }
         let mut out = self.gather_tables(&mixed);
@@ -214,18 +265,23 @@ impl MaskedKronecker {
         out
     }
 
-    /// The tables (c T, n) of vectors v (c, N), times K.
-    pub(crate) fn kernel_times(&self, v: ArrayView2<f64>, tables: &Array2<f64>) -> Array2<f64> {
+    /// The tables (c T, n) of vectors v (c, N), times the K of a term.
+    pub(crate) fn kernel_times(
+        &self,
+        term: &KroneckerTerm,
+        v: ArrayView2<f64>,
+        tables: &Array2<f64>,
+    ) -> Array2<f64> {
         /// Multiply-adds of a product in the time that it takes to copy one double.
         const COPY: usize = 32;
         let p = &self.pattern;
         let (t, c) = (p.n_tasks(), v.nrows());
         if p.n_observed() * (c + COPY) >= p.n_rows() * t * c {
-            return linalg::matmul(tables.view(), self.gram.view());
+            return linalg::matmul(tables.view(), term.gram.view());
         }
         let mut out = Array2::<f64>::zeros(tables.dim());
         for u in (0..t).filter(|&u| !p.rows_of(u).is_empty()) {
-            let rows = self.gram.select(ndarray::Axis(0), p.rows_of(u));
+            let rows = term.gram.select(ndarray::Axis(0), p.rows_of(u));
             let part = out.slice_mut(s![u..;t, ..]);
             linalg::matmul_into(v.slice(s![.., p.span(u)]), rows.view(), part);
         }
@@ -281,16 +337,18 @@ impl MaskedKronecker {
     }
 
     /// Covariances (N, k) between the observed entries and the latent functions of `tasks` at rows
-    /// whose cross-kernel with the n rows is `cross` (k, n).
-    pub fn cross(&self, cross: ArrayView2<f64>, tasks: &[usize]) -> Array2<f64> {
+    /// whose cross-kernels with the n rows are `cross`, (k, n) for each term.
+    pub fn cross(&self, cross: &[ArrayView2<f64>], tasks: &[usize]) -> Array2<f64> {
         let p = &self.pattern;
         let mut out = Array2::zeros((p.n_observed(), tasks.len()));
-        for t in 0..p.n_tasks() {
-            let mut part = out.slice_mut(s![p.span(t), ..]);
-            for (q, (k, &u)) in cross.rows().into_iter().zip(tasks).enumerate() {
-                let b = self.task[[t, u]];
-                let column = part.column_mut(q);
-                column.into_iter().zip(p.rows_of(t)).for_each(|(v, &i)| *v = b * k[i]);
+        for (term, cross) in self.terms.iter().zip(cross) {
+            for t in 0..p.n_tasks() {
+                let mut part = out.slice_mut(s![p.span(t), ..]);
+                for (q, (k, &u)) in cross.rows().into_iter().zip(tasks).enumerate() {
+                    let b = term.task[[t, u]];
+                    let column = part.column_mut(q);
+                    column.into_iter().zip(p.rows_of(t)).for_each(|(v, &i)| *v += b * k[i]);
+                }
             }
         }
         out
@@ -300,7 +358,10 @@ impl MaskedKronecker {
     /// the table that were missing, noise included.
     pub fn cross_missing(&self, entries: &[(usize, usize)]) -> Array2<f64> {
         let (rows, tasks): (Vec<usize>, Vec<usize>) = entries.iter().copied().unzip();
-        let mut out = self.cross(self.gram.select(ndarray::Axis(0), &rows).view(), &tasks);
+        let cross: Vec<Array2<f64>> =
+            self.terms.iter().map(|q| q.gram.select(ndarray::Axis(0), &rows)).collect();
+        let cross: Vec<ArrayView2<f64>> = cross.iter().map(|k| k.view()).collect();
+        let mut out = self.cross(&cross, &tasks);
         if matches!(self.noise, NoiseMatrix::Dense(_)) {
             let groups = self.pattern.by_row();
             for (q, &(i, t)) in entries.iter().enumerate() {
@@ -312,13 +373,14 @@ impl MaskedKronecker {
         out
     }
 
-    /// The adjoint of K for a symmetric adjoint G (N, N) of the covariance: `sum_tu B[t, u] G_tu`.
-    pub fn fold_kernel(&self, g: ArrayView2<f64>) -> Array2<f64> {
+    /// The adjoint of the K of a term for a symmetric adjoint G (N, N) of the covariance:
+    /// `sum_tu B[t, u] G_tu`.
+    pub fn fold_kernel(&self, term: &KroneckerTerm, g: ArrayView2<f64>) -> Array2<f64> {
         let p = &self.pattern;
         let mut out = Array2::zeros((p.n_rows(), p.n_rows()));
         for t in 0..p.n_tasks() {
             for u in 0..p.n_tasks() {
-                let b = self.task[[t, u]];
+                let b = term.task[[t, u]];
                 let block = g.slice(s![p.span(t), p.span(u)]);
                 for (row, &i) in block.rows().into_iter().zip(p.rows_of(t)) {
                     let mut target = out.row_mut(i);
@@ -329,16 +391,17 @@ impl MaskedKronecker {
         out
     }
 
-    /// The adjoint of B for a symmetric adjoint G (N, N): the sums of `G_tu o K[rows_t, rows_u]`.
-    pub fn fold_task(&self, g: ArrayView2<f64>) -> Array2<f64> {
+    /// The adjoint of the B of a term for a symmetric adjoint G (N, N): the sums of
+    /// `G_tu o K[rows_t, rows_u]`.
+    pub fn fold_task(&self, term: &KroneckerTerm, g: ArrayView2<f64>) -> Array2<f64> {
         let p = &self.pattern;
-        let mut out = Array2::zeros(self.task.dim());
+        let mut out = Array2::zeros(term.task.dim());
         for t in 0..p.n_tasks() {
             for u in 0..=t {
                 let block = g.slice(s![p.span(t), p.span(u)]);
                 let mut sum = 0.0;
                 for (row, &i) in block.rows().into_iter().zip(p.rows_of(t)) {
-                    let k = self.gram.row(i);
+                    let k = term.gram.row(i);
                     sum += row.iter().zip(p.rows_of(u)).map(|(v, &j)| v * k[j]).sum::<f64>();
                 }
                 out[[t, u]] = sum;
@@ -351,7 +414,8 @@ impl MaskedKronecker {
     /// The adjoint of Sigma for an adjoint of the covariance known by its entries (a, b) at places of
     /// one row.
     pub fn fold_noise(&self, entry: impl Fn(usize, usize) -> f64) -> Array2<f64> {
-        let mut out = Array2::zeros(self.task.dim());
+        let t = self.pattern.n_tasks();
+        let mut out = Array2::zeros((t, t));
         match &self.noise {
             NoiseMatrix::Diagonal(_) => {
                 for (a, (_, t)) in self.pattern.observed().enumerate() {

@@ -7,7 +7,7 @@ mod pattern;
 mod task_matrix;
 
 pub use adjoint::{Adjoint, TaskAdjoint};
-pub use masked_kronecker::MaskedKronecker;
+pub use masked_kronecker::{KroneckerTerm, MaskedKronecker};
 pub use noise_matrix::NoiseMatrix;
 pub(crate) use noise_matrix::NoiseRoot;
 pub use pattern::Pattern;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis, concatenate, s};
 
-use super::{Adjoints, Estimate, Factor, LN_TAU, RowCovariances, SolveReport};
+use super::{Adjoints, Estimate, Factor, LN_TAU, RowCovariances, SolveReport, views};
 use crate::error::{Error, Result};
 use crate::linalg;
 use crate::op::{NoiseMatrix, Pattern};
@@ -20,10 +20,10 @@ const AT_ONCE: usize = 16;
 /// What is known of the rows added.
 #[derive(Debug)]
 pub(crate) struct Added<'a> {
-    /// Cross-kernel `k(x_new, X)` (p, n).
-    pub(crate) cross: Array2<f64>,
-    /// Kernel between the new rows (p, p).
-    pub(crate) prior: Array2<f64>,
+    /// Cross-kernels `k(x_new, X)` (p, n) of each term.
+    pub(crate) cross: Vec<Array2<f64>>,
+    /// Kernels between the new rows (p, p).
+    pub(crate) prior: Vec<Array2<f64>>,
     /// Data less their mean (p, T), NaN where nothing was observed.
     pub(crate) residuals: ArrayView2<'a, f64>,
     /// Known noise variances (p, T), where there are some.
@@ -34,9 +34,9 @@ pub(crate) struct Added<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct AppendedFactor {
     base: Arc<dyn Factor>,
-    task: Array2<f64>,
-    cross: Array2<f64>,
-    prior: Array2<f64>,
+    tasks: Vec<Array2<f64>>,
+    cross: Vec<Array2<f64>>,
+    prior: Vec<Array2<f64>>,
     pattern: Pattern,
     /// The Cholesky factor of S (q, q).
     lower: Array2<f64>,
@@ -46,19 +46,19 @@ pub(crate) struct AppendedFactor {
 }
 
 impl AppendedFactor {
-    /// Adds rows to a factor of covariance `B`, `Sigma`.
+    /// Adds rows to a factor, with the task covariances B of the terms and the noise covariance Sigma.
     ///
     /// # Errors
     /// [`Error::NotPositive`] where S has no Cholesky factor; as [`Factor::joint`].
     pub(crate) fn new(
         base: Arc<dyn Factor>,
-        task: Array2<f64>,
+        tasks: Vec<Array2<f64>>,
         noise: &NoiseMatrix,
         added: Added<'_>,
     ) -> Result<Self> {
         let Added { cross, prior, residuals, known } = added;
         let pattern = Pattern::of(residuals);
-        let joint = base.joint(cross.view(), prior.clone())?;
+        let joint = base.joint(&views(&cross), prior.clone())?;
         let places: Vec<(usize, usize)> = pattern.observed().collect();
         let entry = |a: usize, b: usize| {
             let ((i, t), (j, u)) = (places[a], places[b]);
@@ -73,7 +73,7 @@ impl AppendedFactor {
         };
         let covariance = Array2::from_shape_fn((places.len(), places.len()), |(a, b)| entry(a, b));
         let lower = linalg::cholesky_of(covariance)?;
-        let means = linalg::matmul(cross.view(), base.weights().view());
+        let means = through(&views(&cross), &base.weights());
         let gap: Array1<f64> =
             places.iter().map(|&(i, t)| residuals[[i, t]] - means[[i, t]]).collect();
         let half = linalg::solve_lower(lower.view(), gap.insert_axis(Axis(1)).view());
@@ -82,13 +82,22 @@ impl AppendedFactor {
         let logs: f64 = lower.diag().iter().map(|v| v.ln()).sum();
         let gain = -0.5 * (squares + places.len() as f64 * LN_TAU) - logs;
         let new = pattern.scatter(delta.column(0));
-        let old = base.dual() - &base.solve(through(&cross, &new, &task).view())?;
+        let old = base.dual() - &base.solve(back(&cross, &new, &tasks).view())?;
         let dual = concatenate![Axis(0), old, new];
-        Ok(AppendedFactor { base, task, cross, prior, pattern, lower, dual, gain })
+        Ok(AppendedFactor { base, tasks, cross, prior, pattern, lower, dual, gain })
     }
 
     fn n_old(&self) -> usize {
-        self.cross.ncols()
+        self.cross.first().map_or(0, |cross| cross.ncols())
+    }
+
+    /// Number of rows added.
+    fn n_new(&self) -> usize {
+        self.cross.first().map_or(0, |cross| cross.nrows())
+    }
+
+    fn n_tasks(&self) -> usize {
+        self.pattern.n_tasks()
     }
 
     /// The refusal of what needs the whole covariance factored.
@@ -99,21 +108,27 @@ impl AppendedFactor {
         })
     }
 
-    /// The joint covariance of some rows given the old observations, with `prior` (m, m) and cross-kernel
-    /// (m, n + p), and `L^-1 G'` (q, m T) for their covariances G with the new observations.
+    /// The joint covariance of some rows given the old observations, with a `prior` (m, m) and a
+    /// cross-kernel (m, n + p) of each term, and `L^-1 G'` (q, m T) for their covariances G with the new
+    /// observations.
     fn with_new(
         &self,
-        cross: ArrayView2<f64>,
-        prior: ArrayView2<f64>,
+        cross: &[ArrayView2<f64>],
+        prior: &[ArrayView2<f64>],
     ) -> Result<(Array4<f64>, Array2<f64>)> {
-        let (m, p, t, n) = (cross.nrows(), self.cross.nrows(), self.task.nrows(), self.n_old());
-        let all = concatenate![Axis(0), self.cross, cross.slice(s![.., ..n])];
-        let mut kernel = Array2::zeros((p + m, p + m));
-        kernel.slice_mut(s![..p, ..p]).assign(&self.prior);
-        kernel.slice_mut(s![p.., ..p]).assign(&cross.slice(s![.., n..]));
-        kernel.slice_mut(s![..p, p..]).assign(&cross.slice(s![.., n..]).t());
-        kernel.slice_mut(s![p.., p..]).assign(&prior);
-        let joint = self.base.joint(all.view(), kernel)?;
+        let (p, t, n) = (self.n_new(), self.n_tasks(), self.n_old());
+        let m = cross.first().map_or(0, |cross| cross.nrows());
+        let (mut all, mut kernels) = (Vec::new(), Vec::new());
+        for (q, (cross, prior)) in cross.iter().zip(prior).enumerate() {
+            all.push(concatenate![Axis(0), self.cross[q], cross.slice(s![.., ..n])]);
+            let mut kernel = Array2::zeros((p + m, p + m));
+            kernel.slice_mut(s![..p, ..p]).assign(&self.prior[q]);
+            kernel.slice_mut(s![p.., ..p]).assign(&cross.slice(s![.., n..]));
+            kernel.slice_mut(s![..p, p..]).assign(&cross.slice(s![.., n..]).t());
+            kernel.slice_mut(s![p.., p..]).assign(prior);
+            kernels.push(kernel);
+        }
+        let joint = self.base.joint(&views(&all), kernels)?;
         let mut shared = Array2::zeros((self.lower.nrows(), m * t));
         for (a, (i, u)) in self.pattern.observed().enumerate() {
             let row = joint.slice(s![i, u, p.., ..]);
@@ -124,9 +139,19 @@ impl AppendedFactor {
     }
 }
 
-/// Covariances (n, T) of the old latent functions with new duals: `k(X, x_new) delta B`.
-fn through(cross: &Array2<f64>, new: &Array2<f64>, task: &Array2<f64>) -> Array2<f64> {
-    linalg::matmul(linalg::matmul(cross.t(), new.view()).view(), task.view())
+/// The sum over the terms of `k(x, X) W`: means at the rows of the cross-kernels for weights W.
+fn through(cross: &[ArrayView2<f64>], weights: &[Array2<f64>]) -> Array2<f64> {
+    let products = cross.iter().zip(weights).map(|(k, w)| linalg::matmul(*k, w.view()));
+    products.reduce(|a, b| a + b).unwrap_or_default()
+}
+
+/// Covariances (n, T) of the old latent functions with new duals: `k(X, x_new) delta B`, summed over
+/// the terms.
+fn back(cross: &[Array2<f64>], new: &Array2<f64>, tasks: &[Array2<f64>]) -> Array2<f64> {
+    let of_terms = cross.iter().zip(tasks);
+    let products =
+        of_terms.map(|(k, b)| linalg::matmul(linalg::matmul(k.t(), new.view()).view(), b.view()));
+    products.reduce(|a, b| a + b).unwrap_or_default()
 }
 
 /// Whole T x T blocks for each row.
@@ -153,13 +178,14 @@ impl Factor for AppendedFactor {
     fn solve(&self, rhs: ArrayView2<f64>) -> Result<Array2<f64>> {
         let n = self.n_old();
         let old = self.base.solve(rhs.slice(s![..n, ..]))?;
-        let weights = linalg::matmul(old.view(), self.task.view());
-        let gap = &rhs.slice(s![n.., ..]) - &linalg::matmul(self.cross.view(), weights.view());
+        let weights: Vec<Array2<f64>> =
+            self.tasks.iter().map(|b| linalg::matmul(old.view(), b.view())).collect();
+        let gap = &rhs.slice(s![n.., ..]) - &through(&views(&self.cross), &weights);
         let gap = self.pattern.gather(gap.view()).insert_axis(Axis(1));
         let half = linalg::solve_lower(self.lower.view(), gap.view());
         let delta = linalg::solve_lower_transpose(self.lower.view(), half.view());
         let new = self.pattern.scatter(delta.column(0));
-        let old = old - &self.base.solve(through(&self.cross, &new, &self.task).view())?;
+        let old = old - &self.base.solve(back(&self.cross, &new, &self.tasks).view())?;
         Ok(concatenate![Axis(0), old, new])
     }
 
@@ -177,30 +203,33 @@ impl Factor for AppendedFactor {
         self.dual.clone()
     }
 
-    fn weights(&self) -> Array2<f64> {
-        linalg::matmul(self.dual.view(), self.task.view())
+    fn weights(&self) -> Vec<Array2<f64>> {
+        self.tasks.iter().map(|b| linalg::matmul(self.dual.view(), b.view())).collect()
     }
 
-    fn adjoints(&self, _with_kernel: bool) -> Result<Adjoints<'_>> {
+    fn adjoints(&self, _with_kernels: bool) -> Result<Adjoints<'_>> {
         self.needs_all()
     }
 
     fn at(
         &self,
-        cross: ArrayView2<f64>,
-        prior: ArrayView1<f64>,
+        cross: &[ArrayView2<f64>],
+        prior: &[ArrayView1<f64>],
     ) -> Result<Box<dyn RowCovariances + '_>> {
-        let t = self.task.nrows();
-        let mut out = Array3::zeros((cross.nrows(), t, t));
+        let t = self.n_tasks();
+        let m = cross.first().map_or(0, |cross| cross.nrows());
+        let mut out = Array3::zeros((m, t, t));
         // The new rows come along with each part.
-        let at_once = AT_ONCE.max(2 * self.cross.nrows());
-        for start in (0..cross.nrows()).step_by(at_once) {
-            let rows = s![start..(start + at_once).min(cross.nrows()), ..];
-            let part = cross.slice(rows);
+        let at_once = AT_ONCE.max(2 * self.n_new());
+        for start in (0..m).step_by(at_once) {
+            let end = (start + at_once).min(m);
+            let part: Vec<ArrayView2<f64>> =
+                cross.iter().map(|k| k.slice_move(s![start..end, ..])).collect();
             // Covariances between these rows are not asked for, and their prior is not needed.
-            let own = Array2::from_diag(&prior.slice(s![start..start + part.nrows()]));
-            let (joint, halves) = self.with_new(part, own.view())?;
-            for i in 0..part.nrows() {
+            let own: Vec<Array2<f64>> =
+                prior.iter().map(|v| Array2::from_diag(&v.slice(s![start..end]))).collect();
+            let (joint, halves) = self.with_new(&part, &views(&own))?;
+            for i in 0..end - start {
                 let half = halves.slice(s![.., i * t..(i + 1) * t]);
                 let known = linalg::matmul(half.t(), half);
                 let block = &joint.slice(s![i, .., i, ..]) - &known;
@@ -211,12 +240,12 @@ impl Factor for AppendedFactor {
     }
 
     fn row_doubles(&self) -> usize {
-        let t = self.task.nrows();
+        let t = self.n_tasks();
         self.base.row_doubles() + t * t + self.lower.nrows() * t
     }
 
-    fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>> {
-        let (mut joint, halves) = self.with_new(cross, prior.view())?;
+    fn joint(&self, cross: &[ArrayView2<f64>], prior: Vec<Array2<f64>>) -> Result<Array4<f64>> {
+        let (mut joint, halves) = self.with_new(cross, &views(&prior))?;
         let known = linalg::matmul(halves.t(), halves.view());
         joint.iter_mut().zip(&known).for_each(|(v, k)| *v -= k);
         Ok(joint)
@@ -232,8 +261,7 @@ impl Factor for AppendedFactor {
 
     fn report(&self) -> SolveReport {
         let report = self.base.report();
-        let why =
-            format!("{}; {} rows added without factoring anew", report.why, self.prior.nrows());
+        let why = format!("{}; {} rows added without factoring anew", report.why, self.n_new());
         SolveReport { why: why.into(), ..report }
     }
 }

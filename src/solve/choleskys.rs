@@ -127,17 +127,17 @@ impl Factor for CholeskysFactor {
         self.dual_of(&self.solution)
     }
 
-    fn weights(&self) -> Array2<f64> {
+    fn weights(&self) -> Vec<Array2<f64>> {
         let scaled = &self.solution * self.congruence.shifts();
         let whitened = linalg::matmul(scaled.view(), self.congruence.vectors());
-        self.congruence.color_rows(whitened.view())
+        vec![self.congruence.color_rows(whitened.view())]
     }
 
-    fn adjoints(&self, with_kernel: bool) -> Result<Adjoints<'_>> {
+    fn adjoints(&self, with_kernels: bool) -> Result<Adjoints<'_>> {
         let (n, t) = self.solution.dim();
         let shifts = self.congruence.shifts();
         let (mut signal, mut noise) = (Array1::zeros(t), Array1::zeros(t));
-        let mut kernel = with_kernel.then(|| Array2::<f64>::zeros((n, n)));
+        let mut kernel = with_kernels.then(|| Array2::<f64>::zeros((n, n)));
         for (j, lower) in self.lowers.iter().enumerate() {
             let inverse = linalg::cholesky_inverse(lower.view());
             signal[j] = ndarray::Zip::from(&inverse).and(&self.gram).fold(0.0, |s, a, b| s + a * b);
@@ -161,17 +161,18 @@ impl Factor for CholeskysFactor {
         };
         let z = self.solution.t();
         Ok(Adjoints {
-            kernel: kernel.map(Adjoint::Dense),
-            task: adjoint(linalg::matmul(z, through.view()), &signal),
+            kernels: kernel.map(Adjoint::Dense).into_iter().collect(),
+            tasks: vec![adjoint(linalg::matmul(z, through.view()), &signal)],
             noise: adjoint(linalg::matmul(z, self.solution.view()), &noise),
         })
     }
 
     fn at(
         &self,
-        cross: ArrayView2<f64>,
-        prior: ArrayView1<f64>,
+        cross: &[ArrayView2<f64>],
+        prior: &[ArrayView1<f64>],
     ) -> Result<Box<dyn RowCovariances + '_>> {
+        let (cross, prior) = (cross[0], prior[0]);
         let mut stored = Array2::zeros((cross.nrows(), self.lowers.len()));
         let mut clipped = 0;
         for (j, (lower, d)) in self.lowers.iter().zip(self.congruence.shifts()).enumerate() {
@@ -188,14 +189,15 @@ impl Factor for CholeskysFactor {
         2 * self.gram.nrows() + self.lowers.len()
     }
 
-    fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>> {
+    fn joint(&self, cross: &[ArrayView2<f64>], prior: Vec<Array2<f64>>) -> Result<Array4<f64>> {
+        let (cross, prior) = (cross[0], &prior[0]);
         let blocks: Vec<Array2<f64>> = self
             .lowers
             .iter()
             .zip(self.congruence.shifts())
             .map(|(lower, d)| {
                 let half = linalg::solve_lower(lower.view(), cross.t());
-                (&prior - &(linalg::matmul(half.t(), half.view()) * *d)) * *d
+                (prior - &(linalg::matmul(half.t(), half.view()) * *d)) * *d
             })
             .collect();
         Ok(assembled(&self.congruence, &blocks, None))

@@ -7,7 +7,7 @@
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
 
 use super::leave_out::{self, DensePrecision};
-use super::observed::{RowBlocks, joint_of, variances_of};
+use super::observed::{RowBlocks, joint_of, variances_of, weights_of};
 use super::{
     Adjoints, Estimate, Factor, LeaveOut, Residuals, RowCovariances, SolveReport, TaskMeans,
     log_gaussian,
@@ -125,32 +125,35 @@ impl Factor for DenseFactor {
         self.covariance.pattern().scatter(self.solution.view())
     }
 
-    fn weights(&self) -> Array2<f64> {
-        linalg::matmul(self.dual().view(), self.covariance.task().view())
+    fn weights(&self) -> Vec<Array2<f64>> {
+        weights_of(&self.covariance, self.dual().view())
     }
 
-    fn adjoints(&self, with_kernel: bool) -> Result<Adjoints<'_>> {
+    fn adjoints(&self, with_kernels: bool) -> Result<Adjoints<'_>> {
         let mut g = self.inverse();
         for (mut row, a) in g.rows_mut().into_iter().zip(&self.solution) {
             row.zip_mut_with(&self.solution, |v, b| *v = 0.5 * (a * b - *v));
         }
         let sigma = self.covariance.noise();
         let adjoint = |matrix: Array2<f64>| TaskAdjoint::of_dense(matrix, sigma);
+        let terms = self.covariance.terms();
+        let with = if with_kernels { terms } else { &[] };
+        let folded_kernels = with.iter().map(|q| self.covariance.fold_kernel(q, g.view()));
         Ok(Adjoints {
-            kernel: with_kernel.then(|| Adjoint::Dense(self.covariance.fold_kernel(g.view()))),
-            task: adjoint(self.covariance.fold_task(g.view())),
+            kernels: folded_kernels.map(Adjoint::Dense).collect(),
+            tasks: terms.iter().map(|q| adjoint(self.covariance.fold_task(q, g.view()))).collect(),
             noise: adjoint(self.covariance.fold_noise(|a, b| g[[a, b]])),
         })
     }
 
     fn row_doubles(&self) -> usize {
-        3 * self.lower.nrows() * self.covariance.task().nrows()
+        3 * self.lower.nrows() * self.covariance.pattern().n_tasks()
     }
 
     fn at(
         &self,
-        cross: ArrayView2<f64>,
-        prior: ArrayView1<f64>,
+        cross: &[ArrayView2<f64>],
+        prior: &[ArrayView1<f64>],
     ) -> Result<Box<dyn RowCovariances + '_>> {
         Ok(Box::new(RowBlocks::new(&self.covariance, cross, prior, |c| {
             let half = linalg::solve_lower(self.lower.view(), c.view());
@@ -158,7 +161,7 @@ impl Factor for DenseFactor {
         })?))
     }
 
-    fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>> {
+    fn joint(&self, cross: &[ArrayView2<f64>], prior: Vec<Array2<f64>>) -> Result<Array4<f64>> {
         joint_of(&self.covariance, cross, &prior, |c| {
             let half = linalg::solve_lower(self.lower.view(), c.view());
             Ok(linalg::matmul(half.t(), half.view()))

@@ -345,32 +345,32 @@ impl Factor for KroneckerFactor {
         linalg::matmul(self.spectrum.vectors.view(), self.rotated_dual().view())
     }
 
-    fn weights(&self) -> Array2<f64> {
-        linalg::matmul(self.spectrum.vectors.view(), self.mean_weights().view())
+    fn weights(&self) -> Vec<Array2<f64>> {
+        vec![linalg::matmul(self.spectrum.vectors.view(), self.mean_weights().view())]
     }
 
-    fn adjoints(&self, with_kernel: bool) -> Result<Adjoints<'_>> {
+    fn adjoints(&self, with_kernels: bool) -> Result<Adjoints<'_>> {
         Ok(Adjoints {
-            kernel: with_kernel.then(|| self.kernel_adjoint()),
-            task: self.task_adjoint(),
+            kernels: with_kernels.then(|| self.kernel_adjoint()).into_iter().collect(),
+            tasks: vec![self.task_adjoint()],
             noise: self.noise_adjoint(),
         })
     }
 
     fn at(
         &self,
-        cross: ArrayView2<f64>,
-        prior: ArrayView1<f64>,
+        cross: &[ArrayView2<f64>],
+        prior: &[ArrayView1<f64>],
     ) -> Result<Box<dyn RowCovariances + '_>> {
-        Ok(Box::new(self.direction_variances(cross, prior)))
+        Ok(Box::new(self.direction_variances(cross[0], prior[0])))
     }
 
     fn row_doubles(&self) -> usize {
         2 * self.spectrum.len() + self.congruence.shifts().len()
     }
 
-    fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>> {
-        let (blocks, rest) = self.direction_covariances(cross, prior);
+    fn joint(&self, cross: &[ArrayView2<f64>], mut prior: Vec<Array2<f64>>) -> Result<Array4<f64>> {
+        let (blocks, rest) = self.direction_covariances(cross[0], prior.swap_remove(0));
         Ok(assembled(&self.congruence, &blocks, rest.as_ref()))
     }
 

@@ -128,14 +128,19 @@ fn log_gaussian(quadratic: f64, log_det: f64, count: usize) -> f64 {
     -0.5 * (quadratic + log_det + count as f64 * LN_TAU)
 }
 
+/// Views of the matrices of each term.
+pub(crate) fn views(matrices: &[Array2<f64>]) -> Vec<ArrayView2<'_, f64>> {
+    matrices.iter().map(|m| m.view()).collect()
+}
+
 /// Adjoints of a log-likelihood with respect to the matrices of its covariance.
 #[derive(Debug, Clone)]
 pub struct Adjoints<'a> {
-    /// With respect to the Gram matrix K, where asked for.
-    pub kernel: Option<Adjoint<'a>>,
-    /// With respect to B at a held Sigma.
-    pub task: TaskAdjoint,
-    /// With respect to Sigma at a held B.
+    /// With respect to the Gram matrix K of each term; empty unless asked for.
+    pub kernels: Vec<Adjoint<'a>>,
+    /// With respect to the B of each term at a held Sigma.
+    pub tasks: Vec<TaskAdjoint>,
+    /// With respect to Sigma at held B.
     pub noise: TaskAdjoint,
 }
 
@@ -180,38 +185,38 @@ pub trait Factor: std::fmt::Debug + Send + Sync {
     /// Logarithm of the Gaussian density of the data.
     fn log_likelihood(&self) -> f64;
 
-    /// The dual coefficients alpha: the posterior mean is `k(x, X) alpha B`.
+    /// The dual coefficients alpha: the posterior mean is `sum_q k_q(x, X) alpha B_q`.
     fn dual(&self) -> Array2<f64>;
 
-    /// `alpha B`.
-    fn weights(&self) -> Array2<f64>;
+    /// `alpha B` for the B of each term.
+    fn weights(&self) -> Vec<Array2<f64>>;
 
-    /// Adjoints of the log-likelihood; that of K costs most, and is left out unless asked for.
+    /// Adjoints of the log-likelihood; those of K cost most, and are left out unless asked for.
     ///
     /// # Errors
     /// As [`Factor::solve`].
-    fn adjoints(&self, with_kernel: bool) -> Result<Adjoints<'_>>;
+    fn adjoints(&self, with_kernels: bool) -> Result<Adjoints<'_>>;
 
-    /// Posterior covariances between tasks at rows with cross-kernel `k(x, X)` (m, n) and prior
-    /// `k(x, x)` (m).
+    /// Posterior covariances between tasks at rows with cross-kernels `k(x, X)` (m, n) and priors
+    /// `k(x, x)` (m), one for each term.
     ///
     /// # Errors
     /// As [`Factor::solve`].
     fn at(
         &self,
-        cross: ArrayView2<f64>,
-        prior: ArrayView1<f64>,
+        cross: &[ArrayView2<f64>],
+        prior: &[ArrayView1<f64>],
     ) -> Result<Box<dyn RowCovariances + '_>>;
 
     /// Doubles that [`Factor::at`] takes for each row.
     fn row_doubles(&self) -> usize;
 
-    /// The joint posterior covariance `[i, t, j, s]` of the latent functions at rows with cross-kernel
-    /// (m, n) and prior `k(x, x')` (m, m).
+    /// The joint posterior covariance `[i, t, j, s]` of the latent functions at rows with cross-kernels
+    /// (m, n) and priors `k(x, x')` (m, m), one for each term.
     ///
     /// # Errors
     /// As [`Factor::solve`].
-    fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>>;
+    fn joint(&self, cross: &[ArrayView2<f64>], prior: Vec<Array2<f64>>) -> Result<Array4<f64>>;
 
     /// Variances of the observations at entries (row, task) that were not observed, noise included.
     ///

@@ -281,11 +281,11 @@ impl Factor for SchurFactor {
         self.pattern.scatter(self.pattern.gather(dual.view()).view())
     }
 
-    fn weights(&self) -> Array2<f64> {
+    fn weights(&self) -> Vec<Array2<f64>> {
         self.filled.weights()
     }
 
-    fn adjoints(&self, with_kernel: bool) -> Result<Adjoints<'_>> {
+    fn adjoints(&self, with_kernels: bool) -> Result<Adjoints<'_>> {
         let halves = self.halves();
         let sides = self.task_sides(&halves);
         let w = self.filled.congruence().dual_vectors();
@@ -301,20 +301,20 @@ impl Factor for SchurFactor {
             other @ TaskAdjoint::Factored { .. } => other,
         };
         Ok(Adjoints {
-            task: with(self.filled.task_adjoint(), &sides.0),
+            tasks: vec![with(self.filled.task_adjoint(), &sides.0)],
             noise: with(self.filled.noise_adjoint(), &sides.1),
-            kernel: with_kernel.then(|| self.adjoint_of_kernel(halves)),
+            kernels: with_kernels.then(|| self.adjoint_of_kernel(halves)).into_iter().collect(),
         })
     }
 
     fn at(
         &self,
-        cross: ArrayView2<f64>,
-        prior: ArrayView1<f64>,
+        cross: &[ArrayView2<f64>],
+        prior: &[ArrayView1<f64>],
     ) -> Result<Box<dyn RowCovariances + '_>> {
         Ok(Box::new(WithGaps {
-            filled: self.filled.direction_variances(cross, prior),
-            gains: self.gains(cross),
+            filled: self.filled.direction_variances(cross[0], prior[0]),
+            gains: self.gains(cross[0]),
             n_tasks: self.filled.congruence().n_tasks(),
         }))
     }
@@ -323,9 +323,9 @@ impl Factor for SchurFactor {
         self.filled.row_doubles() + 2 * self.vectors.nrows() * self.duals.ncols()
     }
 
-    fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>> {
+    fn joint(&self, cross: &[ArrayView2<f64>], prior: Vec<Array2<f64>>) -> Result<Array4<f64>> {
         let mut out = self.filled.joint(cross, prior)?;
-        let gains = self.gains(cross);
+        let gains = self.gains(cross[0]);
         let added = linalg::matmul(gains.t(), gains.view());
         out.iter_mut().zip(&added).for_each(|(v, a)| *v += a);
         Ok(out)

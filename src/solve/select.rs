@@ -95,6 +95,8 @@ pub(crate) struct Problem {
     pub(crate) n_rows: usize,
     pub(crate) n_tasks: usize,
     pub(crate) n_observed: usize,
+    /// Number of separable terms Q.
+    pub(crate) n_terms: usize,
     /// Whether noise variances of single observations are known.
     pub(crate) known_noise: bool,
     /// Whether Sigma has no variance of its own.
@@ -143,6 +145,9 @@ impl Problem {
         if self.known_noise {
             return Some("it needs the same noise at every row".to_string());
         }
+        if self.n_terms > 1 {
+            return Some(format!("it needs one separable term, and there are {}", self.n_terms));
+        }
         self.no_noise.then(|| "it needs noise".to_string())
     }
 
@@ -171,9 +176,16 @@ impl Problem {
             self.n_missing(),
             self.n_rows.saturating_mul(self.n_tasks)
         );
-        let what = if self.known_noise { "noise known for single observations" } else { &table };
+        let terms = format!("a sum of {} separable terms", self.n_terms);
+        let what = match (self.known_noise, self.n_terms) {
+            (true, _) => "noise known for single observations",
+            (false, 1) => &table,
+            (false, _) => &terms,
+        };
+        // The Gram matrices, and what their gradients take on the way.
+        let grams = 2.0 * self.n_terms as f64 * n * n;
         let between = if self.factored { 0.0 } else { 10.0 * t * t };
-        let whole = 10.0 * t * t;
+        let whole = 10.0 * t * t * self.n_terms as f64;
         let many = self.n_tasks > CHOLESKYS_UP_TO || self.factored;
         let few_tasks = many.then(|| format!("it needs at most {CHOLESKYS_UP_TO} tasks"));
         [
@@ -212,7 +224,7 @@ impl Problem {
                 refusal: None,
                 preferred: self.n_observed <= DENSE_UP_TO,
                 why: format!("{what}: the covariance of {} observations", self.n_observed),
-                doubles: 3.0 * observed * observed + 2.0 * n * n + whole,
+                doubles: 3.0 * observed * observed + grams + whole,
             },
             Candidate {
                 solver: Solver::Cg,
@@ -224,7 +236,7 @@ impl Problem {
                     3.0 * LEARNED_FROM.min(observed).powi(2)
                 } else {
                     0.0
-                }) + 2.0 * n * n
+                }) + grams
                     + (self.cg_vectors as f64 + 100.0) * observed
                     + whole,
             },
@@ -334,6 +346,7 @@ mod tests {
             n_rows,
             n_tasks,
             n_observed: n_rows * n_tasks - n_missing,
+            n_terms: 1,
             known_noise: false,
             no_noise: false,
             full_noise: false,

@@ -120,7 +120,7 @@ fn worst<'a>(a: impl IntoIterator<Item = &'a f64>, b: impl IntoIterator<Item = &
 }
 
 fn kernel_of(adjoints: &Adjoints) -> Array2<f64> {
-    match adjoints.kernel.as_ref().unwrap() {
+    match &adjoints.kernels[0] {
         Adjoint::Dense(g) => g.clone(),
         other => other.band(0..other.n_rows(), other.n_rows()),
     }
@@ -146,7 +146,7 @@ fn solutions_are_those_of_the_dense_solver() {
     for p in variants() {
         let (cg, dense) = factors(p, &settings());
         assert!(worst(&cg.dual(), &dense.dual()) < 1e-8);
-        assert!(worst(&cg.weights(), &dense.weights()) < 1e-8);
+        assert!(worst(&cg.weights()[0], &dense.weights()[0]) < 1e-8);
         let rhs = cg.dual().mapv(|v| v.sin() + 0.3);
         assert!(worst(&cg.solve(rhs.view()).unwrap(), &dense.solve(rhs.view()).unwrap()) < 1e-8);
     }
@@ -160,16 +160,16 @@ fn posteriors_are_those_of_the_dense_solver() {
         let cross = kernel(&new, &x, 0.8);
         let prior = Array1::ones(5);
         let (a, b) = (
-            cg.at(cross.view(), prior.view()).unwrap(),
-            dense.at(cross.view(), prior.view()).unwrap(),
+            cg.at(&[cross.view()], &[prior.view()]).unwrap(),
+            dense.at(&[cross.view()], &[prior.view()]).unwrap(),
         );
         assert!(worst(&a.variances().0, &b.variances().0) < 1e-6);
         let all: Vec<usize> = (0..p.tasks).collect();
         assert!(worst(&a.block(3, &all, &all), &b.block(3, &all, &all)) < 1e-6);
         let between = kernel(&new, &new, 0.8);
         let (a, b) = (
-            cg.joint(cross.view(), between.clone()).unwrap(),
-            dense.joint(cross.view(), between).unwrap(),
+            cg.joint(&[cross.view()], vec![between.clone()]).unwrap(),
+            dense.joint(&[cross.view()], vec![between]).unwrap(),
         );
         assert!(worst(&a, &b) < 1e-6);
         let missing = cg.covariance().pattern().missing().to_vec();
@@ -229,12 +229,12 @@ fn adjoints_are_unbiased() {
             let cg = IterativeFactor::new(a.clone(), y.view(), &s, None, "").unwrap();
             let adjoints = cg.adjoints(true).unwrap();
             kernels.push(kernel_of(&adjoints));
-            tasks.push(adjoints.task.to_dense());
+            tasks.push(adjoints.tasks[0].to_dense());
             noises.push(adjoints.noise.to_dense());
         }
         // Many entries are compared, those of K most.
         assert!(biases(&kernel_of(&exact), &kernels) < 5.5);
-        assert!(biases(&exact.task.to_dense(), &tasks) < 4.0);
+        assert!(biases(&exact.tasks[0].to_dense(), &tasks) < 4.0);
         assert!(biases(&exact.noise.to_dense(), &noises) < 4.0);
     }
 }
@@ -246,9 +246,9 @@ fn with_all_entries_as_landmarks_nothing_is_left_to_the_probes() {
         assert!((cg.log_likelihood() - dense.log_likelihood()).abs() < 1e-6);
         let (a, b) = (cg.adjoints(true).unwrap(), dense.adjoints(true).unwrap());
         assert!(worst(&kernel_of(&a), &kernel_of(&b)) < 1e-6);
-        assert!(worst(&a.task.to_dense(), &b.task.to_dense()) < 1e-6);
+        assert!(worst(&a.tasks[0].to_dense(), &b.tasks[0].to_dense()) < 1e-6);
         assert!(worst(&a.noise.to_dense(), &b.noise.to_dense()) < 1e-6);
-        assert!(cg.adjoints(false).unwrap().kernel.is_none());
+        assert!(cg.adjoints(false).unwrap().kernels.is_empty());
     }
 }
 
@@ -388,7 +388,7 @@ fn too_few_iterations_are_reported_or_refused() {
 fn pathwise_draws_have_the_posterior_moments() {
     let p = Problem { n: 20, full_noise: true, ..PLAIN };
     let (cg, dense) = factors(p, &settings());
-    let (k, b) = (cg.covariance().gram(), cg.covariance().task());
+    let (k, b) = (&cg.covariance().terms()[0].gram, &cg.covariance().terms()[0].task);
     let (root_k, root_b) = (
         coregion::linalg::cholesky((&**k + &(Array2::<f64>::eye(20) * 1e-10)).view()).unwrap(),
         coregion::linalg::cholesky(b.view()).unwrap(),
@@ -409,8 +409,8 @@ fn pathwise_draws_have_the_posterior_moments() {
     draws.iter().for_each(|d| mean += &(d / count as f64));
     let mut variance = Array2::<f64>::zeros((20, 3));
     draws.iter().for_each(|d| variance += &((d - &mean).mapv(|v| v * v) / count as f64));
-    let exact = dense.at(k.view(), k.diag()).unwrap().variances().0;
-    let exact_mean = k.dot(&dense.weights());
+    let exact = dense.at(&[k.view()], &[k.diag()]).unwrap().variances().0;
+    let exact_mean = k.dot(&dense.weights()[0]);
     for ((e, v), (m, em)) in exact.iter().zip(&variance).zip(mean.iter().zip(&exact_mean)) {
         assert!((v / e - 1.0).abs() < 0.17, "{v} {e}");
         assert!((m - em).abs() < 5.0 * (e / count as f64).sqrt());

@@ -237,7 +237,7 @@ fn full_noise_gradients() {
     assert_close(&gradient["terms[0].kernel.lengthscale"], &expected, 1e-5);
     let factor = gp.posterior().factor();
     let expected = matrix(&case["d_lml_d_B_entries_free"]);
-    assert_close(&factor.adjoints(false).unwrap().task.to_dense(), &expected, 1e-5);
+    assert_close(&factor.adjoints(false).unwrap().tasks[0].to_dense(), &expected, 1e-5);
     let expected = matrix(&case["d_lml_d_noise_entries_free"]);
     assert_close(&factor.adjoints(false).unwrap().noise.to_dense(), &expected, 1e-5);
 }
@@ -268,7 +268,7 @@ fn single_task_gaussian_processes() {
         }
         let factor = gp.posterior().factor();
         assert_near(
-            factor.adjoints(false).unwrap().task.diagonal()[0] * b[[0, 0]],
+            factor.adjoints(false).unwrap().tasks[0].diagonal()[0] * b[[0, 0]],
             expected[0],
             1e-8,
         );

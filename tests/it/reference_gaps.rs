@@ -167,7 +167,7 @@ fn full_noise_gradients_by_every_solver() {
         assert_close(&gradient["terms[0].kernel.lengthscale"], &expected, 1e-5);
         let adjoints = gp.posterior().factor().adjoints(false).unwrap();
         let expected = matrix(&case["d_lml_d_B_entries_free"]);
-        assert_close(&adjoints.task.to_dense(), &expected, 1e-5);
+        assert_close(&adjoints.tasks[0].to_dense(), &expected, 1e-5);
         let expected = matrix(&case["d_lml_d_noise_entries_free"]);
         assert_close(&adjoints.noise.to_dense(), &expected, 1e-5);
     }

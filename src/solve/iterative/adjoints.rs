@@ -22,21 +22,27 @@ use crate::solve::Adjoints;
 
 /// What the parts add up to: twice the adjoints.
 struct Sums {
-    kernel: Option<Array2<f64>>,
-    task: Array2<f64>,
+    terms: Vec<TermSums>,
     noise: Array2<f64>,
 }
 
+/// Those of one term.
+struct TermSums {
+    kernel: Option<Array2<f64>>,
+    task: Array2<f64>,
+}
+
 impl IterativeFactor {
-    /// The adjoints, that of K where asked for.
-    pub(super) fn estimated_adjoints(&self, with_kernel: bool) -> Result<Adjoints<'_>> {
+    /// The adjoints, those of K where asked for.
+    pub(super) fn estimated_adjoints(&self, with_kernels: bool) -> Result<Adjoints<'_>> {
         let probes = self.probes()?;
         let (n, t) = (self.covariance.pattern().n_rows(), self.covariance.pattern().n_tasks());
-        let mut sums = Sums {
-            kernel: with_kernel.then(|| Array2::zeros((n, n))),
+        let of_term = |_| TermSums {
+            kernel: with_kernels.then(|| Array2::zeros((n, n))),
             task: Array2::zeros((t, t)),
-            noise: Array2::zeros((t, t)),
         };
+        let terms = self.covariance.terms().iter().map(of_term).collect();
+        let mut sums = Sums { terms, noise: Array2::zeros((t, t)) };
         self.add_products(probes, &mut sums);
         self.add_landmarks(probes, &mut sums);
         self.add_noise(probes, &mut sums);
@@ -45,14 +51,15 @@ impl IterativeFactor {
             halve_symmetric(&mut matrix);
             TaskAdjoint::of_dense(matrix, sigma)
         };
-        Ok(Adjoints {
-            kernel: sums.kernel.map(|mut kernel| {
+        let (mut kernels, mut tasks) = (Vec::new(), Vec::new());
+        for term in sums.terms {
+            kernels.extend(term.kernel.map(|mut kernel| {
                 halve_symmetric(&mut kernel);
                 Adjoint::Dense(kernel)
-            }),
-            task: of(sums.task),
-            noise: of(sums.noise),
-        })
+            }));
+            tasks.push(of(term.task));
+        }
+        Ok(Adjoints { kernels, tasks, noise: of(sums.noise) })
     }
 
     /// `a' dS a - E[u' dS v]`: products of tables.
@@ -64,21 +71,23 @@ impl IterativeFactor {
         let left = concatenate![Axis(0), own, scaled];
         let right = concatenate![Axis(0), own, probes.preconditioned];
         let (left_tables, right_tables) = (a.tables(left.view()), a.tables(right.view()));
-        let through = a.kernel_times(right.view(), &right_tables);
-        for q in 0..left.nrows() {
-            let block = s![q * t..(q + 1) * t, ..];
-            let (l, r) = (left_tables.slice(block), through.slice(block));
-            linalg::matmul_add(l, r.t(), sums.task.view_mut());
-        }
-        drop(through);
-        if let Some(kernel) = &mut sums.kernel {
-            let mut mixed = Array2::<f64>::zeros(left_tables.dim());
+        for (term, sums) in a.terms().iter().zip(&mut sums.terms) {
+            let through = a.kernel_times(term, right.view(), &right_tables);
             for q in 0..left.nrows() {
                 let block = s![q * t..(q + 1) * t, ..];
-                let part = mixed.slice_mut(block);
-                linalg::matmul_into(a.task().view(), left_tables.slice(block), part);
+                let (l, r) = (left_tables.slice(block), through.slice(block));
+                linalg::matmul_add(l, r.t(), sums.task.view_mut());
             }
-            linalg::matmul_add(mixed.t(), right_tables.view(), kernel.view_mut());
+            drop(through);
+            if let Some(kernel) = &mut sums.kernel {
+                let mut mixed = Array2::<f64>::zeros(left_tables.dim());
+                for q in 0..left.nrows() {
+                    let block = s![q * t..(q + 1) * t, ..];
+                    let part = mixed.slice_mut(block);
+                    linalg::matmul_into(term.task.view(), left_tables.slice(block), part);
+                }
+                linalg::matmul_add(mixed.t(), right_tables.view(), kernel.view_mut());
+            }
         }
     }
 
@@ -88,7 +97,6 @@ impl IterativeFactor {
         if p.rank() == 0 {
             return;
         }
-        let (b, k) = (a.task(), a.gram());
         let places = p.places();
         let landmarks = a.entries_at(places);
         let entries: Vec<(usize, usize)> = a.pattern().observed().collect();
@@ -98,26 +106,30 @@ impl IterativeFactor {
         let mut between = p.landmark_precision(|from, mut piece| {
             let part = v.slice(s![.., from..from + piece.ncols()]);
             linalg::matmul_add(scaled.view(), part, piece.view_mut());
-            for (row, &(j, u)) in piece.rows().into_iter().zip(&landmarks) {
-                let along = k.row(j);
-                let mut task = sums.task.row_mut(u);
-                for (value, &(i, t)) in row.iter().zip(&entries[from..]) {
-                    task[t] -= 2.0 * value * along[i];
-                }
-                if let Some(kernel) = &mut sums.kernel {
-                    let mut kernel = kernel.row_mut(j);
+            for (term, sums) in a.terms().iter().zip(&mut sums.terms) {
+                for (row, &(j, u)) in piece.rows().into_iter().zip(&landmarks) {
+                    let along = term.gram.row(j);
+                    let mut task = sums.task.row_mut(u);
                     for (value, &(i, t)) in row.iter().zip(&entries[from..]) {
-                        kernel[i] -= 2.0 * value * b[[u, t]];
+                        task[t] -= 2.0 * value * along[i];
+                    }
+                    if let Some(kernel) = &mut sums.kernel {
+                        let mut kernel = kernel.row_mut(j);
+                        for (value, &(i, t)) in row.iter().zip(&entries[from..]) {
+                            kernel[i] -= 2.0 * value * term.task[[u, t]];
+                        }
                     }
                 }
             }
         });
         linalg::matmul_add(scaled.view(), weights.t(), between.view_mut());
-        for (row, &(i, t)) in between.rows().into_iter().zip(&landmarks) {
-            for (value, &(j, u)) in row.iter().zip(&landmarks) {
-                sums.task[[t, u]] += value * k[[i, j]];
-                if let Some(kernel) = &mut sums.kernel {
-                    kernel[[i, j]] += value * b[[t, u]];
+        for (term, sums) in a.terms().iter().zip(&mut sums.terms) {
+            for (row, &(i, t)) in between.rows().into_iter().zip(&landmarks) {
+                for (value, &(j, u)) in row.iter().zip(&landmarks) {
+                    sums.task[[t, u]] += value * term.gram[[i, j]];
+                    if let Some(kernel) = &mut sums.kernel {
+                        kernel[[i, j]] += value * term.task[[t, u]];
+                    }
                 }
             }
         }

@@ -21,7 +21,7 @@ use ndarray::{
 };
 
 use super::leave_out::not_exact;
-use super::observed::{RowBlocks, joint_of, variances_of};
+use super::observed::{RowBlocks, joint_of, variances_of, weights_of};
 use super::select::DENSE_UP_TO;
 use super::{
     Adjoints, DenseFactor, Estimate, Factor, LeaveOut, Residuals, RowCovariances, SolveReport,
@@ -339,18 +339,18 @@ impl Factor for IterativeFactor {
         self.covariance.pattern().scatter(self.solution.view())
     }
 
-    fn weights(&self) -> Array2<f64> {
-        linalg::matmul(self.dual().view(), self.covariance.task().view())
+    fn weights(&self) -> Vec<Array2<f64>> {
+        weights_of(&self.covariance, self.dual().view())
     }
 
-    fn adjoints(&self, with_kernel: bool) -> Result<Adjoints<'_>> {
-        self.estimated_adjoints(with_kernel)
+    fn adjoints(&self, with_kernels: bool) -> Result<Adjoints<'_>> {
+        self.estimated_adjoints(with_kernels)
     }
 
     fn at(
         &self,
-        cross: ArrayView2<f64>,
-        prior: ArrayView1<f64>,
+        cross: &[ArrayView2<f64>],
+        prior: &[ArrayView1<f64>],
     ) -> Result<Box<dyn RowCovariances + '_>> {
         Ok(Box::new(RowBlocks::new(&self.covariance, cross, prior, |c| {
             let (x, rest) = self.solve_columns(c)?;
@@ -359,10 +359,10 @@ impl Factor for IterativeFactor {
     }
 
     fn row_doubles(&self) -> usize {
-        7 * self.solution.len() * self.covariance.task().nrows()
+        7 * self.solution.len() * self.covariance.pattern().n_tasks()
     }
 
-    fn joint(&self, cross: ArrayView2<f64>, prior: Array2<f64>) -> Result<Array4<f64>> {
+    fn joint(&self, cross: &[ArrayView2<f64>], prior: Vec<Array2<f64>>) -> Result<Array4<f64>> {
         joint_of(&self.covariance, cross, &prior, |c| {
             let (x, rest) = self.solve_columns(c)?;
             let mut out = linalg::matmul(c.t(), x.view());
