@@ -16,6 +16,10 @@ impl fmt::Display for FittedMultiTaskGp {
         writeln!(f, "log marginal likelihood {:.4}", self.log_marginal_likelihood())?;
         writeln!(f, "parameters")?;
         write!(f, "{}", model.layout().table(self.posterior.natural()))?;
+        if model.terms().len() > 1 {
+            let shares: Vec<String> = self.signal_shares().into_iter().map(number).collect();
+            writeln!(f, "shares of the terms in the signal {}", shares.join(" "))?;
+        }
         if t > 1 && t <= SHOWN_TASKS {
             self.correlations(f)?;
         }

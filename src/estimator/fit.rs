@@ -12,6 +12,7 @@ use super::multi_task_gp::MultiTaskGp;
 use super::optimizer::Optimizer;
 use super::report::{FitReport, RestartSummary, Warning};
 use super::structure::Structure;
+use super::terms;
 use crate::data::{ColumnStatistics, Dataset};
 use crate::error::{Error, Result};
 use crate::gp::{
@@ -86,6 +87,10 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         .reduce(|a, b| if starts[b].log_posterior > starts[a].log_posterior { b } else { a });
     let best = best.map(|i| starts.swap_remove(i));
     let natural = best.as_ref().map_or(initial, |l| l.natural.clone());
+    let natural = match &best {
+        Some(_) => terms::sorted(&structure, &model, natural),
+        None => natural,
+    };
     model.set_cg(structure.cg.clone());
     let model = Arc::new(model);
     let posterior = Posterior::new(Arc::clone(&model), natural.clone(), settings.memory_budget)?;
@@ -104,6 +109,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     }
     warnings.extend(held_at_start(&model).filter(|_| settings.optimizer != Optimizer::None));
     warnings.extend(parameter_warnings(settings, &model, &natural, data));
+    warnings.extend(terms::warnings(&model, &natural));
     if let Some(share) = shares.filter(|s| *s < IDENTIFIED_FROM) {
         warnings.push(Warning::NotIdentified { share });
     }

@@ -85,6 +85,21 @@ pub enum Warning {
         /// Why the optimiser stopped.
         stop: Stop,
     },
+    /// A term of the kernel that has next to no share of the signal: a model without it says the same.
+    NegligibleTerm {
+        /// Its place.
+        term: usize,
+        /// Its share of the variance of the signal.
+        share: f64,
+    },
+    /// Two terms whose kernels are multiples of each other at the training rows: one term, with the sum
+    /// of their task covariances, says the same.
+    AlikeTerms {
+        /// The place of the first.
+        first: usize,
+        /// The place of the other.
+        last: usize,
+    },
     /// Parameters are held that were given no value: they stay where learning would have started.
     HeldAtStart {
         /// Their paths.
@@ -152,6 +167,16 @@ impl fmt::Display for Warning {
                 f,
                 "not converged: largest gradient entry {} nats per observation ({stop:?})",
                 number(*gradient_norm)
+            ),
+            Warning::NegligibleTerm { term, share } => write!(
+                f,
+                "term {term} has {} of the signal: a model without it says the same",
+                number(*share)
+            ),
+            Warning::AlikeTerms { first, last } => write!(
+                f,
+                "the kernels of terms {first} and {last} have become one: one term with the sum of \
+                 their task covariances says the same"
             ),
             Warning::PenaltySearchEnded => f.write_str(
                 "the search for better penalties ended before a minimum: the criterion prefers no \

@@ -17,6 +17,7 @@ mod sample;
 mod scaling;
 mod start;
 mod start_from_rows;
+mod start_of_terms;
 mod table;
 mod term;
 

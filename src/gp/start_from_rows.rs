@@ -8,7 +8,6 @@ use super::model::Model;
 use super::start::{LENGTHSCALE_FACTORS, SHARES};
 use crate::error::Result;
 use crate::solve::Solver;
-use crate::task::Moment;
 
 /// Observed entries that starts are compared on.
 const COMPARED_ON: usize = 1500;
@@ -16,7 +15,7 @@ const COMPARED_ON: usize = 1500;
 impl Model {
     /// Natural start values, as [`Model::start`] takes them, where the covariance of the observations
     /// is factored without a spectrum. Candidates are compared by the likelihood of at most 1500
-    /// observed entries.
+    /// observed entries, those of sums of terms, which are more, by that of 600.
     ///
     /// ```
     /// # use coregion::prelude::*;
@@ -37,6 +36,9 @@ impl Model {
         let n_free_kernel = self.kernel_block().unwrap_or(0);
         if self.layout().n_free() == n_free_kernel || self.n_rows() < 2 {
             return Ok(initial.to_vec());
+        }
+        if self.terms().len() > 1 {
+            return self.start_of_terms(initial);
         }
         let some = self.some_rows(COMPARED_ON)?;
         let (mut best, mut blind) = (self.best_share(&some, initial)?, true);
@@ -59,10 +61,7 @@ impl Model {
         let rows = self.moment_rows(initial);
         let mut best: Option<(f64, Vec<f64>, f64)> = None;
         for share in SHARES {
-            let target = Moment { rows: &rows * (share.sqrt() / self.scales().amplitude) };
-            let phi = self.task().start(&target);
-            let psi = self.noise.start(rows.view(), 1.0 - share);
-            let candidate = self.merged(initial, &phi, &psi);
+            let candidate = self.shared_out(initial, &rows, share, &[1.0]);
             match some.log_likelihood_value(&candidate) {
                 Ok(found) if found > value(&best) => best = Some((found, candidate, share)),
                 Ok(_) => {}

@@ -60,6 +60,11 @@ impl Term {
         &self.scales
     }
 
+    /// Where the kernel's and the task covariance's values are in a natural vector.
+    pub(crate) fn ranges(&self) -> [Range<usize>; 2] {
+        [self.kernel_range.clone(), self.task_range.clone()]
+    }
+
     /// Values of the kernel parameters in a natural vector.
     pub fn theta<'a>(&self, natural: &'a [f64]) -> &'a [f64] {
         &natural[self.kernel_range.clone()]

@@ -25,6 +25,8 @@ mod layouts;
 mod learning;
 mod leave_out;
 mod leave_out_gaps;
+mod lmc;
+mod lmc_learning;
 mod model_file_refusals;
 mod model_files;
 mod model_files_gaps;

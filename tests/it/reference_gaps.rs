@@ -10,7 +10,7 @@ use crate::reference::{kernel, load};
 use crate::solvers::{SOLVERS, by_each_solver, serving};
 
 /// A model whose values are all given.
-fn held(kernel: Kernel, task: Task, noise: Noise) -> MultiTaskGp {
+pub(crate) fn held(kernel: Kernel, task: Task, noise: Noise) -> MultiTaskGp {
     MultiTaskGp::new(kernel)
         .task(task)
         .noise(noise)
@@ -21,7 +21,7 @@ fn held(kernel: Kernel, task: Task, noise: Noise) -> MultiTaskGp {
 }
 
 /// B as a whole, and by its factor where the case has one.
-fn tasks(term: &Json) -> Vec<Task> {
+pub(crate) fn tasks(term: &Json) -> Vec<Task> {
     let mut out = vec![FreeForm::starting_at(matrix(&term["B"]).view())];
     if term.get("W").is_some() {
         out.push(LowRank::starting_at(matrix(&term["W"]).view(), &vector(&term["kappa"])));
@@ -29,7 +29,7 @@ fn tasks(term: &Json) -> Vec<Task> {
     out
 }
 
-fn number(json: &Json) -> f64 {
+pub(crate) fn number(json: &Json) -> f64 {
     json.as_f64().unwrap()
 }
 
@@ -62,7 +62,7 @@ fn a_table_with_gaps() {
 }
 
 /// The answers at (xs, task_s) of tables (m, T).
-fn picked(table: &Array2<f64>, tasks: &[usize]) -> Array1<f64> {
+pub(crate) fn picked(table: &Array2<f64>, tasks: &[usize]) -> Array1<f64> {
     tasks.iter().enumerate().map(|(i, t)| table[[i, *t]]).collect()
 }
 

@@ -60,8 +60,22 @@ pub(crate) fn serving(data: &Dataset) -> Vec<Tested> {
     SOLVERS.into_iter().filter(serves).collect()
 }
 
+/// The solvers that serve sums of terms.
+pub(crate) fn serving_sums() -> Vec<Tested> {
+    SOLVERS.into_iter().filter(|s| !s.same_noise).collect()
+}
+
 /// The model by each solver that serves, with what is asked of it; the report must name the solver.
 pub(crate) fn by_each_solver(
+    model: &MultiTaskGp,
+    data: &Dataset,
+) -> Vec<(Tested, FittedMultiTaskGp)> {
+    by_each_of(serving(data), model, data)
+}
+
+/// The same by some solvers.
+pub(crate) fn by_each_of(
+    solvers: Vec<Tested>,
     model: &MultiTaskGp,
     data: &Dataset,
 ) -> Vec<(Tested, FittedMultiTaskGp)> {
@@ -70,5 +84,5 @@ pub(crate) fn by_each_solver(
         assert_eq!(gp.report().solve.solver, s.reported(data));
         (s, gp)
     };
-    serving(data).into_iter().map(each).collect()
+    solvers.into_iter().map(each).collect()
 }

@@ -11,7 +11,8 @@ use super::dense;
 pub struct Masked {
     gp: FittedMultiTaskGp,
     natural: Vec<f64>,
-    b: Array2<f64>,
+    /// The task covariance of each term.
+    b: Vec<Array2<f64>>,
     sigma: Array2<f64>,
     offsets: Array1<f64>,
     /// Covariance of the latent functions at all entries of the table.
@@ -33,10 +34,14 @@ impl Masked {
     pub fn at(gp: &FittedMultiTaskGp, natural: &[f64]) -> Self {
         let (model, data) = (gp.posterior().model(), gp.data());
         let noise = model.noise_matrix(natural);
-        let (b, sigma) = (model.task_matrix(natural).to_dense(&noise), noise.to_dense());
-        let k = gram::gram(model.kernel(), model.theta(natural), data.x());
-        let latent = dense::covariance(k.view(), b.view(), None);
-        let mut whole = dense::covariance(k.view(), b.view(), Some(sigma.view()));
+        let (b, sigma) = (model.task_covariances(natural), noise.to_dense());
+        let mut latent = Array2::zeros((data.y().len(), data.y().len()));
+        for (term, b) in model.terms().iter().zip(&b) {
+            let k = gram::gram(term.kernel(), term.theta(natural), data.x());
+            latent += &dense::covariance(k.view(), b.view(), None);
+        }
+        let identity = Array2::<f64>::eye(data.n_rows());
+        let mut whole = &latent + &dense::covariance(identity.view(), sigma.view(), None);
         let t = data.n_tasks();
         if let Some(known) = data.noise_variances() {
             for ((i, u), v) in known.indexed_iter().filter(|(_, v)| !v.is_nan()) {
@@ -76,13 +81,18 @@ impl Masked {
     /// Means (m, T) and the covariance (mT, mT) of the latent functions at xs.
     pub fn predict(&self, xs: ArrayView2<f64>) -> (Array2<f64>, Array2<f64>) {
         let model = self.gp.posterior().model();
-        let theta = model.theta(&self.natural);
-        let k = gram::cross(model.kernel(), theta, xs, self.gp.data().x());
-        let cross = dense::covariance(k.view(), self.b.view(), None);
+        let t = self.sigma.nrows();
+        let m = xs.nrows() * t;
+        let (mut cross, mut prior) =
+            (Array2::zeros((m, self.latent.ncols())), Array2::zeros((m, m)));
+        for (term, b) in model.terms().iter().zip(&self.b) {
+            let theta = term.theta(&self.natural);
+            let k = gram::cross(term.kernel(), theta, xs, self.gp.data().x());
+            cross += &dense::covariance(k.view(), b.view(), None);
+            let k = gram::gram(term.kernel(), theta, xs);
+            prior += &dense::covariance(k.view(), b.view(), None);
+        }
         let (mean, explained) = self.through(&cross.select(Axis(1), &self.observed));
-        let prior = gram::gram(model.kernel(), theta, xs);
-        let prior = dense::covariance(prior.view(), self.b.view(), None);
-        let t = self.b.nrows();
         let mean =
             Array2::from_shape_fn((xs.nrows(), t), |(i, u)| mean[[i * t + u, 0]] + self.offsets[u]);
         (mean, prior - explained)

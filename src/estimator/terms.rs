@@ -1,0 +1,105 @@
+//! The terms of a fitted sum: their order, their shares, and which of them say nothing of their own.
+
+use ndarray::Array2;
+
+use super::fitted::FittedMultiTaskGp;
+use super::report::Warning;
+use super::structure::Structure;
+use crate::gp::{Model, Term};
+
+/// Shares of the signal below which a term could as well be left out.
+const NEGLIGIBLE: f64 = 1e-3;
+/// Correlations of the entries of two Gram matrices from which their terms could be one.
+const ALIKE: f64 = 0.9999;
+/// Rows that Gram matrices are compared on.
+const COMPARED_ON: usize = 200;
+
+/// The share of each term in the variance of the signal at the training rows, each task measured in its
+/// own scale: they sum to 1.
+fn shares(model: &Model, natural: &[f64]) -> Vec<f64> {
+    let (noise, x) = (model.noise_matrix(natural), model.x());
+    let of_term = |term: &Term| {
+        let own = term.task_matrix(natural).diagonal(&noise);
+        let prior = term.diagonal(natural, x).mean().unwrap_or(0.0);
+        prior * own.iter().zip(&term.scales().std).map(|(b, s)| b / (s * s)).sum::<f64>()
+    };
+    let each: Vec<f64> = model.terms().iter().map(of_term).collect();
+    let total: f64 = each.iter().sum();
+    each.into_iter().map(|v| if total > 0.0 { v / total } else { 0.0 }).collect()
+}
+
+/// Natural values with terms that are written alike, and therefore interchangeable, sorted by their
+/// share of the signal, the largest first. Models with values held or tied by path are left as they are.
+pub(super) fn sorted(structure: &Structure, model: &Model, natural: Vec<f64>) -> Vec<f64> {
+    let (written, bound) = (&structure.terms.terms, model.terms());
+    if bound.len() < 2 || !structure.fixed.is_empty() || !structure.ties.is_empty() {
+        return natural;
+    }
+    let shares = shares(model, &natural);
+    let mut out = natural.clone();
+    for (q, term) in written.iter().enumerate() {
+        let alike: Vec<usize> = (0..written.len()).filter(|&p| written[p] == *term).collect();
+        if alike[0] != q {
+            continue;
+        }
+        let mut order = alike.clone();
+        order.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]));
+        for (&to, &from) in alike.iter().zip(&order) {
+            for (target, source) in bound[to].ranges().into_iter().zip(bound[from].ranges()) {
+                out[target].copy_from_slice(&natural[source]);
+            }
+        }
+    }
+    out
+}
+
+/// What deserves attention: terms without a share of the signal, and terms that could be one.
+pub(super) fn warnings(model: &Model, natural: &[f64]) -> Vec<Warning> {
+    let terms = model.terms();
+    if terms.len() < 2 {
+        return Vec::new();
+    }
+    let shares = shares(model, natural);
+    let small = shares.iter().enumerate().filter(|(_, share)| **share < NEGLIGIBLE);
+    let mut out: Vec<Warning> =
+        small.map(|(term, &share)| Warning::NegligibleTerm { term, share }).collect();
+    let rows = model.n_rows().min(COMPARED_ON);
+    let x = model.x();
+    let x = x.slice(ndarray::s![..rows, ..]);
+    let grams: Vec<Array2<f64>> = terms.iter().map(|term| term.gram(natural, x)).collect();
+    for last in 1..terms.len() {
+        for first in 0..last {
+            let shown = shares[first].min(shares[last]) >= NEGLIGIBLE;
+            if shown && alike(&grams[first], &grams[last]) {
+                out.push(Warning::AlikeTerms { first, last });
+            }
+        }
+    }
+    out
+}
+
+/// Whether two Gram matrices are multiples of each other, nearly.
+fn alike(a: &Array2<f64>, b: &Array2<f64>) -> bool {
+    let product = |u: &Array2<f64>, v: &Array2<f64>| (u * v).sum();
+    product(a, b) >= ALIKE * (product(a, a) * product(b, b)).sqrt()
+}
+
+impl FittedMultiTaskGp {
+    /// The share of each term in the variance of the signal at the training rows, each task measured in
+    /// its own scale; they sum to 1.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let settings = MultiTaskGp::new(Rbf::ard()).task(LowRank::new(1));
+    /// let shares = settings.term(Matern12::ard(), Diagonal::new()).fit(&data)?.signal_shares();
+    /// assert!((shares[0] + shares[1] - 1.0).abs() < 1e-12);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn signal_shares(&self) -> Vec<f64> {
+        shares(self.posterior.model(), self.posterior.natural())
+    }
+}
