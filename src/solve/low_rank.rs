@@ -25,7 +25,7 @@ const BLOCK: usize = 32;
 const NOTHING: f64 = 1e-12;
 
 /// Share of the trace that is left out unless told.
-pub(crate) const RANK_TOL: f64 = 1e-10;
+pub(crate) const RANK_TOL: f64 = 1e-12;
 
 /// # Errors
 /// [`Error::InvalidValue`] for a share of the trace that is no number from 1e-14 to 0.1.
