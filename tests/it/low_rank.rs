@@ -247,7 +247,7 @@ fn gradients_are_the_dense_ones_and_those_of_differences() {
 
 #[test]
 fn many_tasks_of_low_rank_stay_factored() {
-    let (n, t) = (60, 24);
+    let (n, t) = (45, 70);
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
     let x = Array2::from_shape_simple_fn((n, 1), || rng.random_range(-1.0..1.0));
     let y = Array2::from_shape_fn((n, t), |(i, j)| {
