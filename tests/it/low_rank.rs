@@ -317,6 +317,29 @@ fn learning_ends_where_the_eigendecomposition_ends() {
 }
 
 #[test]
+fn rows_can_be_added() {
+    let problem = Problem::random(9); // one column, four tasks
+    let (old, new) = (ndarray::s![..ROWS - 2, ..], ndarray::s![ROWS - 2.., ..]);
+    let data = Dataset::new(problem.x.slice(old), problem.y.slice(old)).unwrap();
+    let conditioned = |solver| {
+        let gp = MultiTaskGp::new(problem.kernel.clone()).task(problem.task.clone());
+        let gp = gp.noise(Noise::Variances(problem.noise.clone())).optimizer(Optimizer::None);
+        let gp = gp.normalize_x(false).normalize_y(false).solver(solver).rank_tol(TINY);
+        let gp = gp.fit(&data).unwrap();
+        gp.condition(problem.x.slice(new), problem.y.slice(new)).unwrap()
+    };
+    let (low, whole) = (conditioned(Solver::LowRank), conditioned(Solver::Kronecker));
+    let solve = low.posterior().factor().report();
+    assert_eq!((&*solve.solver, solve.log_likelihood_bound), ("low-rank", None));
+    let (a, b) = (low.log_marginal_likelihood(), whole.log_marginal_likelihood());
+    assert!((a - b).abs() < 1e-8 * b.abs(), "{a} and {b}");
+    let xs = ndarray::array![[-1.1], [0.3], [1.2]];
+    let std = |gp: &FittedMultiTaskGp| gp.predict(xs.view(), Uncertainty::Std).unwrap();
+    close("means", &std(&low).mean, &std(&whole).mean, 1e-8);
+    close("standard deviations", std(&low).std().unwrap(), std(&whole).std().unwrap(), 1e-8);
+}
+
+#[test]
 fn what_it_does_not_serve_is_refused_or_said() {
     let problem = Problem::random(7);
     let gp = MultiTaskGp::new(Rbf::ard()).solver(Solver::LowRank);
