@@ -393,11 +393,11 @@ impl MultiTaskGp {
     /// unless told.
     ///
     /// The bound on the log-likelihood in the report is proportional to it. With n rows, T tasks and signal
-    /// s times as large as the noise, it is about `rank_tol n T s / 2` nats where the model suits the data, at
-    /// the default 2e-6 for 10 tasks, 4000 rows and s = 100. A larger share takes fewer columns. The
-    /// likelihood that is learned jumps where the columns chosen change with the kernel, by no more than the
-    /// bound: far below any tolerance at the default, but above about 1e-6 learning may stall before its
-    /// own.
+    /// of s times the noise's variance it is about `rank_tol n^2 T s / 2` nats where the model suits the data,
+    /// at the default 5e-4 for 1000 rows, 10 tasks and s = 100; errors are far smaller, and grow like n. A
+    /// larger share takes fewer columns. The likelihood that is learned jumps where the columns chosen change
+    /// with the kernel, by no more than the bound: below any tolerance at the default, but above about 1e-6
+    /// learning may stall before its own.
     ///
     /// ```
     /// use coregion::prelude::*;
