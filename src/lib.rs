@@ -64,6 +64,10 @@
 //! Gram matrix at the level of rounding are set to zero, and the report counts them. Standard errors of
 //! task correlations are asymptotic (Fisher information at held kernel parameters).
 //!
+//! The solver `low-rank`, taken on request alone, leaves 1e-12 of the trace of the Gram matrix out unless told
+//! ([`MultiTaskGp::rank_tol`](estimator::MultiTaskGp::rank_tol)), and the report bounds what that may change
+//! the log-likelihood by. Means, covariances and gradients change by the same order.
+//!
 //! The solver `cg`, taken for more than 12,000 observations that are no table with few gaps, is
 //! approximate: means and covariances to its tolerance (1e-8 relative unless told, while learning 1e-4), the
 //! log-determinant and its gradient with a standard error from random probes, which is reported and falls

@@ -109,6 +109,7 @@ class GaussianProcess:
         seed: int,
         memory_budget: int | None,
         solver_memory: int | None,
+        rank_tol: float | None,
         cg: Mapping[str, float] | None,
         observer: Observer | None,
     ) -> GaussianProcess:

@@ -55,8 +55,10 @@ class MultiTaskGP(Posterior):
         Transformations of the outputs are not served by this version.
     optimizer : {"auto", "alternating", "joint"} or None
         How parameters are learned; ``None`` evaluates at the values given and refuses missing ones.
-    solver : {"auto", "kronecker", "choleskys", "schur", "dense", "cg"}
-        How the covariance is factored. All are exact but "cg", which "auto" takes where no other fits.
+    solver : {"auto", "kronecker", "low-rank", "choleskys", "schur", "dense", "cg"}
+        How the covariance is factored. All are exact but "cg", which "auto" takes where no other fits, and
+        "low-rank", exact to a bound that the report has, for complete tables and smooth kernels, which
+        "auto" never takes.
     n_restarts : int
         Further starts, their kernel parameters drawn around the first; the best fit is kept. Refused with
         ``optimizer=None``.
@@ -77,6 +79,9 @@ class MultiTaskGP(Posterior):
         Bytes that predictions, covariances and samples may take; ``None`` is 1 GiB.
     solver_memory : int or None
         Bytes that the solver may take; ``None`` is 8 GiB.
+    rank_tol : float or None
+        Share of the Gram matrix's trace that the solver "low-rank" may leave out, from 1e-14 to 0.1; ``None``
+        is 1e-12.
     cg : dict or None
         Settings of the solver "cg": ``tolerance``, ``probe_tolerance``, ``max_iterations``, ``rank``,
         ``n_probes``, ``seed``.
@@ -147,6 +152,7 @@ class MultiTaskGP(Posterior):
         device: str = "cpu",
         memory_budget: int | None = None,
         solver_memory: int | None = None,
+        rank_tol: float | None = None,
         cg: dict[str, float] | None = None,
         progress: Any = False,
         verbose: int = 0,
@@ -170,6 +176,7 @@ class MultiTaskGP(Posterior):
         self.device = device
         self.memory_budget = memory_budget
         self.solver_memory = solver_memory
+        self.rank_tol = rank_tol
         self.cg = cg
         self.progress = progress
         self.verbose = verbose

@@ -55,6 +55,7 @@ def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> di
         "seed": seed_of(gp.random_state, default=0),
         "memory_budget": _scalars.memory(gp.memory_budget, "memory_budget"),
         "solver_memory": _scalars.memory(gp.solver_memory, "solver_memory"),
+        "rank_tol": None if gp.rank_tol is None else _scalars.positive(gp.rank_tol, "rank_tol"),
         "cg": _cg(gp.cg),
     }
 

@@ -72,7 +72,8 @@ class FitReport:
     iterations, evaluations : int
         Iterations and evaluations of the outer optimiser in the best start.
     eigendecompositions : int
-        Eigendecompositions of n x n matrices in all starts.
+        Eigendecompositions of n x n matrices in all starts; with the solver ``low-rank`` pivoted Cholesky
+        factors in their place.
     wall_time : float
         Seconds.
     warnings : tuple of FitWarning
@@ -89,6 +90,9 @@ class FitReport:
         What was added to a diagonal.
     clipped_eigenvalues, clipped_magnitude : int, float
         Negative eigenvalues set to zero, and the largest of them relative to the largest eigenvalue.
+    gram_rank, log_likelihood_bound : int or None, float or None
+        Of the solver ``low-rank``: columns of the Gram matrix taken, and how far the log-likelihood is from
+        the exact one at most, in nats.
     solver_iterations, preconditioner_rank, tolerance, relative_residual, log_det_std_error
         What an iterative solver did: iterations, rank of its preconditioner, relative residual asked for
         and reached, standard error of the log-determinant in nats.
@@ -124,6 +128,8 @@ class FitReport:
     jitter: float = 0.0
     clipped_eigenvalues: int = 0
     clipped_magnitude: float = 0.0
+    gram_rank: int | None = None
+    log_likelihood_bound: float | None = None
     solver_iterations: int = 0
     preconditioner_rank: int | None = None
     tolerance: float | None = None
@@ -150,6 +156,9 @@ class FitReport:
                 ("residual", f"{reached}, {self.solver_iterations} iterations"),
                 ("log-determinant", f"estimated, standard error {self.log_det_std_error:.3g} nats"),
             ]
+        if self.log_likelihood_bound is not None:
+            bound = f"within {self.log_likelihood_bound:.3g} nats of the exact one"
+            lines.append(("log-likelihood", f"{bound}, Gram matrix of rank {self.gram_rank}"))
         counts = f"{self.iterations} iterations, {self.evaluations} evaluations"
         gradient = f"largest gradient entry {self.gradient_norm:.3g} nats per observation"
         lines += [

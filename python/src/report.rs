@@ -36,7 +36,10 @@ pub(crate) fn dictionary<'py>(py: Python<'py>, report: &FitReport) -> PyResult<B
     out.set_item("clipped_eigenvalues", solve.clipped_eigenvalues)?;
     out.set_item("clipped_magnitude", solve.clipped_magnitude)?;
     out.set_item("solver_iterations", solve.iterations)?;
-    out.set_item("preconditioner_rank", solve.rank)?;
+    let cut = solve.log_likelihood_bound.is_some();
+    out.set_item("preconditioner_rank", solve.rank.filter(|_| !cut))?;
+    out.set_item("gram_rank", solve.rank.filter(|_| cut))?;
+    out.set_item("log_likelihood_bound", solve.log_likelihood_bound)?;
     out.set_item("tolerance", solve.tolerance)?;
     out.set_item("relative_residual", solve.relative_residual)?;
     out.set_item("log_det_std_error", solve.log_det_std_err)?;

@@ -307,6 +307,28 @@ def test_fitted_attributes(gp):
         report.solver = "other"
 
 
+def test_low_rank_is_within_its_bound(tmp_path):
+    x = np.linspace(0.0, 3.0, 80)[:, None]
+    rng = np.random.default_rng(5)
+    y = np.column_stack([np.sin(x), np.cos(x)]) + 0.1 * rng.standard_normal((80, 2))
+    low = cg.MultiTaskGP(cg.kernels.RBF(), solver="low-rank", rank_tol=1e-9).fit(x, y)
+    report = low.report_
+    assert report.solver == "low-rank"
+    assert not report.exact
+    assert 0 < report.gram_rank <= 26
+    assert 0.0 < report.log_likelihood_bound < 1e-2
+    assert report.preconditioner_rank is None
+    assert "nats of the exact one" in repr(report)
+    path = tmp_path / "low.model"
+    low.save(path)
+    again = cg.load(path)
+    assert again.rank_tol == 1e-9
+    assert again.report_.log_likelihood_bound == report.log_likelihood_bound
+    exact = cg.MultiTaskGP(cg.kernels.RBF()).fit(x, y)
+    assert exact.report_.log_likelihood_bound is None
+    assert abs(exact.log_marginal_likelihood_ - low.log_marginal_likelihood_) < 1e-2
+
+
 def test_the_default_kernel_and_task(xy):
     default = cg.MultiTaskGP().fit(*xy)
     assert type(default.kernel_) is cg.kernels.Matern52

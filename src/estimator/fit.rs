@@ -21,7 +21,7 @@ use crate::gp::{
 use crate::learn::{Interruption, Stop, TracePoint};
 use crate::linalg;
 use crate::op::{NoiseMatrix, correlation};
-use crate::solve::{CgSettings, SolveReport};
+use crate::solve::{CgSettings, SolveReport, Solver};
 use crate::task::{NOISE_FLOOR, Noise};
 
 /// Tasks up to which the rank of B is looked at.
@@ -59,6 +59,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         solver: settings.solver,
         solver_memory: settings.solver_memory,
         cg: CgSettings { seed: settings.cg.seed ^ settings.seed, ..settings.cg.clone() },
+        rank_tol: settings.rank_tol,
         learns: settings.optimizer != Optimizer::None,
     };
     let interruption = Arc::new(Interruption::new(settings.observer.clone()));
@@ -195,7 +196,7 @@ pub(super) fn solve_report(posterior: &Posterior) -> Result<SolveReport> {
             ),
         });
     }
-    if posterior.factor().is_partial() {
+    if posterior.factor().is_partial() || posterior.model().solver() == Solver::LowRank {
         return Ok(solve);
     }
     Ok(SolveReport { why: posterior.model().why_solver().to_string().into(), ..solve })

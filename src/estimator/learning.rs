@@ -80,14 +80,18 @@ impl Strategy {
     /// # Errors
     /// [`Error::Incompatible`] for alternating learning without a spectrum that serves.
     pub(super) fn of(optimizer: Optimizer, model: &Model) -> Result<Self> {
-        let spectral = matches!(model.solver(), Solver::Kronecker | Solver::Schur);
+        let spectral = {
+            let solver = model.solver();
+            matches!(solver, Solver::Kronecker | Solver::LowRank | Solver::Schur)
+        };
         let joint = |why| Ok(Strategy { name: "joint", why });
         match optimizer {
             Optimizer::Alternating if !spectral => Err(Error::Incompatible {
                 options: format!("alternating learning and the solver '{}'", model.solver()),
-                advice: "use the joint optimizer, or one of the solvers kronecker and schur where \
-                         they serve"
-                    .to_string(),
+                advice:
+                    "use the joint optimizer, or one of the solvers kronecker, low-rank and schur \
+                         where they serve"
+                        .to_string(),
             }),
             Optimizer::Alternating => Ok(ALTERNATING),
             Optimizer::Joint => joint("asked for"),

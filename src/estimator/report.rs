@@ -260,7 +260,8 @@ pub struct FitReport {
     pub iterations: usize,
     /// Evaluations of the outer objective in the best start.
     pub evaluations: usize,
-    /// Eigendecompositions of n x n matrices in all starts, the final posterior included.
+    /// Eigendecompositions of n x n matrices in all starts, the final posterior included; with the solver
+    /// `low-rank` pivoted Cholesky factors in their place.
     pub eigendecompositions: usize,
     /// Every start, the first one first.
     pub restarts: Vec<RestartSummary>,
@@ -296,6 +297,13 @@ impl fmt::Display for FitReport {
                 f,
                 "  log-determinant      estimated, standard error {} nats",
                 number(s.log_det_std_err)
+            )?;
+        }
+        if let (Some(bound), Some(rank)) = (s.log_likelihood_bound, s.rank) {
+            writeln!(
+                f,
+                "  log-likelihood       within {} nats of the exact one, Gram matrix of rank {rank}",
+                number(bound)
             )?;
         }
         writeln!(

@@ -27,6 +27,8 @@ pub struct Setup {
     pub scaling: Scaling,
     /// The solver asked for; the one that served stands in the report.
     pub solver: Solver,
+    /// Share of the Gram matrix's trace that the solver `low-rank` may leave out.
+    pub rank_tol: f64,
     /// Paths of parameters held.
     pub fixed: Vec<String>,
     /// Pairs of paths tied.
@@ -42,6 +44,7 @@ impl FittedMultiTaskGp {
             mean: s.mean.clone(),
             scaling: s.scaling,
             solver: s.solver,
+            rank_tol: s.rank_tol,
             fixed: s.fixed.clone(),
             ties: s.ties.clone(),
         }

@@ -24,6 +24,8 @@ pub(crate) struct Structure {
     pub(crate) solver_memory: usize,
     /// Tolerances of the iterative solver.
     pub(crate) cg: CgSettings,
+    /// Share of the Gram matrix's trace that the solver `low-rank` may leave out.
+    pub(crate) rank_tol: f64,
     /// Whether parameters are learned: one evaluation may have a cheaper solver.
     pub(crate) learns: bool,
 }
@@ -43,6 +45,7 @@ impl Structure {
             model.layout_mut().fix(path)?;
         }
         model.set_cg(self.cg.clone());
+        model.set_rank_tol(self.rank_tol)?;
         model.select_solver(self.solver, self.solver_memory, self.learns)?;
         Ok(model)
     }

@@ -3,7 +3,7 @@
 use super::model::Model;
 use crate::error::Result;
 use crate::op::NoiseMatrix;
-use crate::solve::{CgSettings, Congruence, Problem, Solver, select};
+use crate::solve::{CgSettings, Congruence, Problem, Solver, check_rank_tol, select};
 
 impl Model {
     /// Chooses how the covariance is factored: what is asked for, within that many bytes, for `learning`
@@ -37,6 +37,35 @@ impl Model {
     /// Sets the tolerances of the iterative solver.
     pub fn set_cg(&mut self, settings: CgSettings) {
         self.cg = settings;
+    }
+
+    /// Sets the share of the Gram matrix's trace that the solver `low-rank` may leave out.
+    ///
+    /// ```
+    /// # use coregion::gp::{Model, Scaling};
+    /// # use coregion::{matrix_kernel::Separable, prelude::*};
+    /// # use ndarray::{Array1, array};
+    /// let x = Array1::linspace(0.0, 1.0, 30).insert_axis(ndarray::Axis(1));
+    /// let data = Dataset::new(x.view(), x.mapv(f64::sin).view())?;
+    /// let term = Separable { kernel: Rbf::isotropic(1.0), task: Diagonal::new() };
+    /// let mut model =
+    ///     Model::new(&data, &term, &Noise::PerTask, &Mean::Training, Scaling::default())?;
+    /// model.select_solver(Solver::LowRank, 1 << 20, true)?;
+    /// let mut rank = |share| {
+    ///     model.set_rank_tol(share)?;
+    ///     Ok::<_, Error>(model.factored(&model.layout().initial())?.report().rank.unwrap())
+    /// };
+    /// assert!(rank(1e-3)? < rank(1e-9)?);
+    /// assert!(matches!(rank(2.0), Err(Error::InvalidValue { .. })));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::Error::InvalidValue`] for what is no number from 1e-14 to 0.1.
+    pub fn set_rank_tol(&mut self, share: f64) -> Result<()> {
+        check_rank_tol(share)?;
+        self.rank_tol = share;
+        Ok(())
     }
 
     /// Why that solver was chosen.
@@ -98,12 +127,13 @@ impl Model {
     pub fn posterior_doubles(&self) -> usize {
         let (n, t, d) = (self.n_rows(), self.n_tasks(), self.x().ncols());
         // Other solvers make a matrix of a factored B.
-        let between_tasks = match self.kept_rank().filter(|_| self.solver() == Solver::Kronecker) {
+        let spectral = matches!(self.solver(), Solver::Kronecker | Solver::LowRank);
+        let between_tasks = match self.kept_rank().filter(|_| spectral) {
             Some(rank) => t.saturating_mul(10 * (rank + 1)),
             None => t.saturating_mul(t).saturating_mul(10),
         };
         let rows = match self.solver() {
-            Solver::Kronecker => n.saturating_mul(2 * d),
+            Solver::Kronecker | Solver::LowRank => n.saturating_mul(2 * d),
             _ => n.saturating_mul(10 * t + 2 * d),
         };
         let factored = self.problem().doubles(self.solver());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, Axis, concatenate, s};
 
 use super::model::Model;
 use super::term::Term;
@@ -13,7 +13,7 @@ use crate::linalg;
 use crate::op::{Adjoint, KroneckerTerm, MaskedKronecker, TaskAdjoint};
 use crate::solve::{
     CgState, CholeskysFactor, Congruence, DenseFactor, Factor, IterativeFactor, KroneckerFactor,
-    SchurFactor, Solver, Spectrum,
+    SchurFactor, Solver, Spectrum, Truncation,
 };
 
 /// What one eigendecomposition of the Gram matrix leaves for all values of B and Sigma.
@@ -45,6 +45,7 @@ impl Spectral {
             vectors: Array2::zeros((0, 0)),
             clipped: 0,
             clipped_magnitude: 0.0,
+            truncation: Truncation::None,
         };
         Spectral { spectrum: Arc::new(spectrum), rotated: Array2::zeros((0, n_tasks)) }
     }
@@ -112,17 +113,41 @@ impl Model {
     }
 
     /// The Gram matrix decomposed and the data rotated: about 9 n^3 + 2 n^2 T operations, at most
-    /// 4 n^2 + O(nT) doubles.
+    /// 4 n^2 + O(nT) doubles; with the solver `low-rank` n r columns of it and `n r (3 r + T)` operations
+    /// ([`Spectrum::low_rank`]).
     ///
     /// # Errors
-    /// As [`Spectrum::of`].
+    /// As [`Spectrum::of`] and [`Spectrum::low_rank`].
     pub fn spectral(&self, natural: &[f64]) -> Result<Spectral> {
         self.go_on()?;
         self.eigendecompositions.fetch_add(1, Ordering::Relaxed);
-        let spectrum = Spectrum::of(self.gram(natural))?;
         let residuals = self.residuals(natural);
+        let spectrum = match self.solver() {
+            Solver::LowRank => self.low_rank(natural, &residuals)?,
+            _ => Spectrum::of(self.gram(natural))?,
+        };
         let rotated = linalg::matmul(spectrum.vectors.t(), residuals.view());
         Ok(Spectral { spectrum: Arc::new(spectrum), rotated })
+    }
+
+    /// The spectrum cut off where `rank_tol` of the trace is left, and whole where that takes too many
+    /// columns.
+    fn low_rank(&self, natural: &[f64], residuals: &Array2<f64>) -> Result<Spectrum> {
+        let (kernel, theta, x) = (self.kernel(), self.theta(natural), self.x());
+        let column = |i: usize| {
+            gram::cross(kernel, theta, x, x.slice(s![i..i + 1, ..])).remove_axis(Axis(1))
+        };
+        // Constants are no data, but means are learned anew in leave-out.
+        let ones = Array2::ones((self.n_rows(), 1));
+        let data = concatenate![Axis(1), ones, *residuals];
+        let diagonal = gram::diagonal(kernel, theta, x);
+        match Spectrum::low_rank(diagonal, column, data.view(), self.rank_tol)? {
+            Some(spectrum) => Ok(spectrum),
+            None => {
+                let truncation = Truncation::GivenUp { limit: self.n_rows() / 3 };
+                Ok(Spectrum { truncation, ..Spectrum::of(self.gram(natural))? })
+            }
+        }
     }
 
     /// The covariance of all observations factored on a given spectrum: O(n T^2 + T^3), or O(n T r)
@@ -210,7 +235,7 @@ impl Model {
         self.go_on()?;
         let why = &self.choice.why;
         match self.solver() {
-            Solver::Auto | Solver::Kronecker | Solver::Schur => {
+            Solver::Auto | Solver::Kronecker | Solver::LowRank | Solver::Schur => {
                 Ok(self.factor(&self.spectral(natural)?, natural)?.boxed())
             }
             Solver::Choleskys => {

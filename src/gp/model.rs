@@ -16,7 +16,7 @@ use crate::learn::Interruption;
 use crate::matrix_kernel::{Coregionalization, Separable};
 use crate::op::{NoiseMatrix, Pattern, TaskMatrix};
 use crate::param::{Layout, ParamSpec, Transform};
-use crate::solve::{CgSettings, Choice, Solver};
+use crate::solve::{CgSettings, Choice, RANK_TOL, Solver};
 use crate::task::{BoundNoise, BoundTask, Noise, TaskScales};
 
 /// A multi-task Gaussian process, of one separable term or a sum of them, bound to a data set.
@@ -52,6 +52,7 @@ pub struct Model {
     pub(super) table: Table,
     pub(super) choice: Choice,
     pub(super) cg: CgSettings,
+    pub(super) rank_tol: f64,
     pub(super) few_data: Option<&'static str>,
     pub(super) eigendecompositions: Arc<AtomicUsize>,
     /// What may end the work, while there is a fit.
@@ -134,6 +135,7 @@ impl Model {
             table,
             choice: Choice { solver: Solver::Auto, why: String::new() },
             cg: CgSettings::default(),
+            rank_tol: RANK_TOL,
             few_data: None,
             eigendecompositions: Arc::new(AtomicUsize::new(0)),
             interruption: Weak::new(),
@@ -156,6 +158,7 @@ impl Model {
             table: self.table.rows(rows),
             choice: self.choice.clone(),
             cg: self.cg.clone(),
+            rank_tol: self.rank_tol,
             few_data: self.few_data,
             eigendecompositions: Arc::clone(&self.eigendecompositions),
             interruption: Weak::clone(&self.interruption),

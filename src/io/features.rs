@@ -23,6 +23,9 @@ pub(super) const NOISE_VARIANCES: &str = "noise-variances/entries";
 /// What a sum of several terms requires.
 pub(super) const FURTHER_TERMS: &str = "terms/further";
 
+/// What a share of the trace that is left out requires.
+pub(super) const LOW_RANK: &str = "solver/low-rank";
+
 pub(super) fn noise_name(noise: &Noise) -> &'static str {
     NOISES[match noise {
         Noise::Shared => 0,
@@ -113,6 +116,7 @@ pub(super) fn known(feature: &str) -> bool {
         Some(("criterion", name)) => criterion(name, Vec::new()).is_some(),
         Some(("terms", name)) => name == "further",
         Some(("weights", name)) => name == "rows",
+        Some(("solver", name)) => name == "low-rank",
         Some(("intercept", name)) => name == "tasks",
         _ => false,
     }

@@ -82,9 +82,10 @@
 //! | `fixed` | list of the paths of parameters held |
 //! | `ties` | list of pairs of paths; ties come before what is held |
 //! | `memory_budget` | bytes that predictions may take |
-//! | `solver` | the solver asked for: `auto`, `kronecker`, `choleskys`, `schur`, `dense` or `cg` |
+//! | `solver` | the solver asked for: `auto`, `kronecker`, `low-rank`, `choleskys`, `schur`, `dense` or `cg` |
 //! | `solver_memory` | bytes that the solver may take |
 //! | `cg` | tolerances of the iterative solver: the fields of [`CgSettings`](crate::solve::CgSettings) |
+//! | `rank_tol` | the share of the trace that `low-rank` may leave out; absent where it is the default and another solver was asked for |
 //! | `learns` | whether parameters were learned, on which the choice of `auto` depends |
 //! | `task_names`, `feature_names` | T and d distinct strings |
 //! | `log_marginal_likelihood` | natural log, in the units of `y` |
@@ -100,10 +101,10 @@
 //! `{"noise-at-floor": {"name": "flow"}}`), `wall_time` as `{"secs": .., "nanos": ..}`, and `solve`
 //! with the fields of [`SolveReport`](crate::solve::SolveReport). No key of an object may be twice or
 //! unknown, and none absent but, in `solve`, `rank`, `tolerance` and `relative_residual`, which are
-//! then `null`, and `log_det_std_err`, which is then 0.
+//! then `null`, `log_det_std_err`, which is then 0, and `log_likelihood_bound`, where there is none.
 //!
 //! `requires` has `layout/<layout>`, `noise/<noise>`, `mean/<mean>`, `noise-variances/entries` where
-//! noise variances are known, and `kernel/<name>` and `task/<name>` for each node.
+//! noise variances are known, `solver/low-rank` where there is a `rank_tol`, and `kernel/<name>` and `task/<name>` for each node.
 //!
 //! # Kind `multi-task-kernel-ridge`
 //!

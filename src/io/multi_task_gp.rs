@@ -10,7 +10,7 @@ use super::LoadOptions;
 use super::container::Container;
 use super::description::{check_size, read_list, read_tree, to_raw};
 use super::features::{
-    FURTHER_TERMS, NOISE_VARIANCES, mean_name, noise_name, required, required_layout,
+    FURTHER_TERMS, LOW_RANK, NOISE_VARIANCES, mean_name, noise_name, required, required_layout,
 };
 use super::parts::{AGREEMENT, Size, bytes, insert_data, matrix, read_document, readable, written};
 use super::refusal::{NOT_OURS, refuse, shown, within};
@@ -21,7 +21,7 @@ use crate::estimator::{FittedMultiTaskGp, Structure};
 use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::{Coregionalization, Separable};
-use crate::solve::{CgSettings, Factor, Solver};
+use crate::solve::{CgSettings, Factor, RANK_TOL, Solver, check_rank_tol};
 use crate::spec::Spec;
 use crate::task::{Noise, Task};
 
@@ -57,6 +57,8 @@ struct Document<'a> {
     solver: String,
     solver_memory: usize,
     cg: CgSettings,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rank_tol: Option<f64>,
     learns: bool,
     #[serde(borrow)]
     task_names: &'a RawValue,
@@ -73,10 +75,11 @@ fn features(
     terms: &[[&Spec; 2]],
     noise: &str,
     mean: &str,
-    with_noise_variances: bool,
+    [with_noise_variances, low_rank]: [bool; 2],
 ) -> Vec<String> {
     let mut more = vec![format!("noise/{noise}"), format!("mean/{mean}")];
     more.extend(with_noise_variances.then(|| NOISE_VARIANCES.to_string()));
+    more.extend(low_rank.then(|| LOW_RANK.to_string()));
     more.extend((terms.len() > 1).then(|| FURTHER_TERMS.to_string()));
     let of_terms = terms.iter().flat_map(|[kernel, task]| required(layout, kernel, task, &more));
     of_terms.collect::<BTreeSet<String>>().into_iter().collect()
@@ -109,8 +112,19 @@ fn read_terms(first: [Spec; 2], further: Option<Spec>) -> Result<Coregionalizati
 /// # Errors
 /// A refusal where something cannot be kept in a file.
 pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
-    let Structure { terms, noise, mean, scaling, fixed, ties, solver, solver_memory, cg, learns } =
-        gp.structure();
+    let Structure {
+        terms,
+        noise,
+        mean,
+        scaling,
+        fixed,
+        ties,
+        solver,
+        solver_memory,
+        cg,
+        rank_tol,
+        learns,
+    } = gp.structure();
     let (posterior, data) = (gp.posterior(), gp.data());
     let specs: Vec<[&Spec; 2]> =
         terms.terms.iter().map(|term| [term.kernel.spec(), term.task.spec()]).collect();
@@ -135,6 +149,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
     let feature_names = to_raw("feature names", &gp.feature_names().to_vec())?;
     let lists = Lists::of(gp.report())?;
     let (noise_name, mean_name) = (noise_name(noise), mean_name(mean));
+    let kept_rank_tol = (*solver == Solver::LowRank || *rank_tol != RANK_TOL).then_some(*rank_tol);
     let document = Document {
         kernel: &kernel,
         task: &task,
@@ -149,6 +164,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
         solver: solver.to_string(),
         solver_memory: *solver_memory,
         cg: cg.clone(),
+        rank_tol: kept_rank_tol,
         learns: *learns,
         task_names: &task_names,
         feature_names: &feature_names,
@@ -157,10 +173,10 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
     };
     let document = written(&document)?;
     readable::<Document>(&document)?;
-    let variances = data.noise_variances();
+    let more = [data.noise_variances().is_some(), kept_rank_tol.is_some()];
     let mut out = Container {
         kind: KIND.to_string(),
-        requires: features(data.layout(), &specs, noise_name, mean_name, variances.is_some()),
+        requires: features(data.layout(), &specs, noise_name, mean_name, more),
         document,
         arrays: BTreeMap::new(),
     };
@@ -214,13 +230,15 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
     let specs: Vec<[&Spec; 2]> =
         terms.terms.iter().map(|term| [term.kernel.spec(), term.task.spec()]).collect();
     let with_noise_variances = file.arrays.contains_key("noise_variances");
-    let needed = features(layout, &specs, &document.noise, &document.mean, with_noise_variances);
+    let more = [with_noise_variances, document.rank_tol.is_some()];
+    let needed = features(layout, &specs, &document.noise, &document.mean, more);
     if file.requires != needed {
         return Err(refuse("what it requires is not what its document needs", NOT_OURS));
     }
     for term in specs {
         size.check_term(term, [parameters.len(); 2], budget)?;
     }
+    let solver = read_solver(&document.solver)?;
     let structure = Structure {
         terms,
         noise: read_noise(&mut file, &document.noise, t)?,
@@ -228,9 +246,10 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
         scaling: Scaling { x: document.scale_x, y: document.scale_y },
         fixed: read_list("list of fixed parameters", document.fixed, MANY_PATHS)?,
         ties: read_list("list of ties", document.ties, MANY_PATHS)?,
-        solver: read_solver(&document.solver)?,
+        solver,
         solver_memory: document.solver_memory,
         cg: read_cg(document.cg)?,
+        rank_tol: read_rank_tol(solver, document.rank_tol)?,
         learns: document.learns,
     };
     let standard_errors = match file.arrays.contains_key("standard_errors") {
@@ -260,7 +279,10 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
 fn check_likelihood(factor: &dyn Factor, stored: f64) -> Result<()> {
     let found = factor.log_likelihood();
     let tolerance = AGREEMENT.max(factor.report().tolerance.unwrap_or(0.0));
-    let allowed = tolerance * stored.abs().max(1.0) + STANDARD_ERRORS * factor.log_det().std_err;
+    let mut allowed = tolerance * stored.abs().max(1.0);
+    allowed += STANDARD_ERRORS * factor.log_det().std_err;
+    // Another machine may take other columns of the Gram matrix.
+    allowed += factor.report().log_likelihood_bound.unwrap_or(0.0);
     let agree = (found - stored).abs() <= allowed;
     if agree {
         return Ok(());
@@ -280,6 +302,16 @@ fn read_cg(cg: CgSettings) -> Result<CgSettings> {
     match fits {
         true => Ok(cg),
         false => Err(refuse("settings of its iterative solver are out of range", NOT_OURS)),
+    }
+}
+
+/// The share of the trace that is left out, which stands where the solver needs it or it was asked for.
+fn read_rank_tol(solver: Solver, stored: Option<f64>) -> Result<f64> {
+    match (solver, stored) {
+        (_, Some(share)) if check_rank_tol(share).is_ok() => Ok(share),
+        (Solver::LowRank, None) => Err(refuse("its rank_tol is missing", NOT_OURS)),
+        (_, None) => Ok(RANK_TOL),
+        (_, Some(_)) => Err(refuse("its rank_tol is out of range", NOT_OURS)),
     }
 }
 

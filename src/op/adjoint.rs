@@ -42,6 +42,13 @@ pub enum Adjoint<'a> {
         /// Eigenvectors U (n, n).
         vectors: ArrayView2<'a, f64>,
     },
+    /// `G + c I`, for spectra that were cut off.
+    Shifted {
+        /// The adjoint G.
+        inside: Box<Adjoint<'a>>,
+        /// The multiple c of the identity.
+        shift: f64,
+    },
 }
 
 impl Adjoint<'_> {
@@ -50,15 +57,24 @@ impl Adjoint<'_> {
         match self {
             Adjoint::Dense(g) => g.nrows(),
             Adjoint::Spectral { vectors, .. } | Adjoint::Rotated { vectors, .. } => vectors.nrows(),
+            Adjoint::Shifted { inside, .. } => inside.n_rows(),
         }
     }
 
     /// The block of rows `rows` and columns up to `end`.
     pub fn band(&self, rows: Range<usize>, end: usize) -> Array2<f64> {
+        let first = rows.start;
         match self {
             Adjoint::Dense(g) => g.slice(s![rows, ..end]).to_owned(),
             Adjoint::Rotated { left, vectors } => {
                 linalg::matmul(left.slice(s![rows, ..]), vectors.slice(s![..end, ..]).t())
+            }
+            Adjoint::Shifted { inside, shift } => {
+                let mut out = inside.band(rows.clone(), end);
+                for i in rows.filter(|i| *i < end) {
+                    out[[i - first, i]] += shift;
+                }
+                out
             }
             Adjoint::Spectral { vectors, weights, factor } => {
                 let left = &vectors.slice(s![rows.clone(), ..]) * weights;

@@ -262,6 +262,7 @@ impl Factor for AppendedFactor {
     fn report(&self) -> SolveReport {
         let report = self.base.report();
         let why = format!("{}; {} rows added without factoring anew", report.why, self.n_new());
-        SolveReport { why: why.into(), ..report }
+        // The bound was of the rows that were factored.
+        SolveReport { why: why.into(), log_likelihood_bound: None, ..report }
     }
 }

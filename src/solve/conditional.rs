@@ -66,7 +66,7 @@ impl KroneckerFactor {
         let spectrum = self.spectrum();
         let largest = spectrum.values.last().copied().unwrap_or(0.0);
         let level = spectrum.len() as f64 * f64::EPSILON * largest;
-        spectrum.values.iter().position(|&s| s > level).unwrap_or(spectrum.len())
+        spectrum.values.iter().position(|&s| s > level).unwrap_or(spectrum.values.len())
     }
 
     /// The variances of each direction at rows with cross-kernel `cross` (m, n) and prior variances
@@ -82,6 +82,9 @@ impl KroneckerFactor {
     ) -> DirectionVariances<'_> {
         let spectrum = self.spectrum();
         let mut q2 = linalg::matmul(cross, spectrum.vectors.view());
+        let outside = spectrum.left_of(cross, &q2);
+        let outside =
+            outside.map(|m| m.rows().into_iter().map(|v| v.dot(&v)).collect::<Array1<_>>());
         q2.mapv_inplace(|v| v * v);
         let first = self.first_eigenvalue();
         let small = q2.slice(s![.., ..first]).to_owned();
@@ -89,17 +92,27 @@ impl KroneckerFactor {
         explained /= &spectrum.values.slice(s![first..]);
         let unexplained = &prior - &explained.sum_axis(Axis(1));
         let clipped = unexplained.iter().filter(|v| **v < 0.0).count();
-        let unexplained = unexplained.mapv(|v| v.max(0.0));
+        // Of a spectrum that was cut off the last directions explain too much, and are weighted down.
+        let unexplained = match spectrum.is_truncated() {
+            true => unexplained,
+            false => unexplained.mapv(|v| v.max(0.0)),
+        };
         let (inverse, inverse_rest) = self.inverse_shifts();
         let shifts = self.congruence().shifts();
         let mut stored = linalg::matmul(explained.view(), inverse.slice(s![first.., ..]));
         stored += &unexplained.view().insert_axis(Axis(1));
         stored -= &(linalg::matmul(small.view(), inverse.slice(s![..first, ..])) * shifts);
+        if let Some(outside) = &outside {
+            stored -= &(&outside.view().insert_axis(Axis(1)) * shifts);
+        }
         stored *= shifts;
         stored.mapv_inplace(|v| v.max(0.0));
         let rest = self.congruence().rest_shift().zip(inverse_rest).map(|(shift, inv)| {
             let direct = small.dot(&inv.slice(s![..first])) * shift;
-            let sum = explained.dot(&inv.slice(s![first..])) + &unexplained - &direct;
+            let mut sum = explained.dot(&inv.slice(s![first..])) + &unexplained - &direct;
+            if let Some(outside) = &outside {
+                sum.scaled_add(-shift, outside);
+            }
             sum.mapv(|v| (v * shift).max(0.0))
         });
         DirectionVariances::new(self.congruence(), stored, rest, clipped)
@@ -114,6 +127,8 @@ impl KroneckerFactor {
     ) -> (Vec<Array2<f64>>, Option<Array2<f64>>) {
         let spectrum = self.spectrum();
         let q = linalg::matmul(cross, spectrum.vectors.view());
+        let outside = spectrum.left_of(cross, &q);
+        let outside = outside.map(|m| linalg::matmul(m.view(), m.t()));
         let first = self.first_eigenvalue();
         let small = q.slice(s![.., ..first]);
         let explained =
@@ -122,7 +137,7 @@ impl KroneckerFactor {
         unexplained -= &linalg::matmul(explained.view(), explained.t());
         // Rows that the training rows explain to rounding have nothing left to share.
         for i in 0..unexplained.nrows() {
-            if unexplained[[i, i]] <= 0.0 {
+            if !spectrum.is_truncated() && unexplained[[i, i]] <= 0.0 {
                 unexplained.row_mut(i).fill(0.0);
                 unexplained.column_mut(i).fill(0.0);
             }
@@ -132,6 +147,9 @@ impl KroneckerFactor {
             let mut sum = linalg::matmul(kept.view(), explained.t()) + &unexplained;
             let direct = &small * &(&inverse.slice(s![..first]) * shift);
             sum -= &linalg::matmul(direct.view(), small.t());
+            if let Some(outside) = &outside {
+                sum.scaled_add(-shift, outside);
+            }
             sum * shift
         };
         let (inverse, inverse_rest) = self.inverse_shifts();

@@ -86,7 +86,7 @@ pub struct KroneckerFactor {
 
 impl KroneckerFactor {
     /// Factors the covariance and solves for data given in the eigenbasis of K: `rotated = U' Y`
-    /// (n, T). Time O(n T^2), or O(n T r) where B has low rank over many tasks.
+    /// (n, T); of a spectrum that was cut off Y is the data that it was made with. Time O(n T^2), or O(n T r) where B has low rank over many tasks.
     pub fn new(spectrum: Arc<Spectrum>, congruence: Congruence, rotated: ArrayView2<f64>) -> Self {
         let s = spectrum.values.view().insert_axis(Axis(1));
         let inverse = (&s * &congruence.shifts).mapv(|v| 1.0 / (1.0 + v));
@@ -223,8 +223,19 @@ impl KroneckerFactor {
 
     /// Adjoint of the log-likelihood with respect to K.
     pub fn kernel_adjoint(&self) -> Adjoint<'_> {
-        let (weights, parts) = self.kernel_adjoint_parts();
+        let (mut weights, parts) = self.kernel_adjoint_parts();
         let u = self.spectrum.vectors.view();
+        if self.spectrum.hidden() > 0 {
+            // Directions that the vectors do not span have a weight too: that of the eigenvalue 0.
+            let rest = self.congruence.rest.map_or(0.0, |r| r.count as f64 * r.shift);
+            let shared = -0.5 * (self.congruence.shifts.sum() + rest);
+            weights -= shared;
+            let mut middle = linalg::matmul(parts.view(), parts.t());
+            middle.diag_mut().zip_mut_with(&weights, |m, w| *m += w);
+            let left = linalg::matmul(u, middle.view());
+            let inside = Box::new(Adjoint::Rotated { left, vectors: u });
+            return Adjoint::Shifted { inside, shift: shared };
+        }
         if parts.ncols() < parts.nrows() {
             return Adjoint::Spectral {
                 vectors: u,
@@ -270,12 +281,14 @@ impl KroneckerFactor {
     /// `1/2 (alpha' D alpha - W diag(v) W')` with D = diag(weight(s_i)) in the eigenbasis of K and
     /// `v_j = sum_i weight(s_i) / Lam_ij`.
     fn task_side_adjoint(&self, weight: impl Fn(f64) -> f64) -> TaskAdjoint {
-        let weights = self.spectrum.values.mapv(weight);
-        let v = self.inverse.t().dot(&weights);
+        let weights = self.spectrum.values.mapv(&weight);
+        // Directions that the vectors do not span: nothing but noise.
+        let hidden = self.spectrum.hidden() as f64 * weight(0.0);
+        let v = self.inverse.t().dot(&weights) + hidden;
         let squares = weights.dot(&self.row_squares);
         let root = self.congruence.root();
         let rest = match (self.congruence.rest, &self.inverse_rest) {
-            (Some(rest), Some(inverse)) => Some((rest, inverse.dot(&weights))),
+            (Some(rest), Some(inverse)) => Some((rest, inverse.dot(&weights) + hidden)),
             _ => None,
         };
         let trace = v.sum() + rest.map_or(0.0, |(r, shared)| r.count as f64 * shared);
@@ -312,7 +325,8 @@ impl KroneckerFactor {
         Some(FisherBlocks {
             bb: linalg::matmul(scaled.t(), scaled.view()),
             bs: linalg::matmul(scaled.t(), self.inverse.view()),
-            ss: linalg::matmul(self.inverse.t(), self.inverse.view()),
+            ss: linalg::matmul(self.inverse.t(), self.inverse.view())
+                + self.spectrum.hidden() as f64,
         })
     }
 }
@@ -324,7 +338,13 @@ impl Factor for KroneckerFactor {
         let rotated = linalg::matmul(u.t(), rhs);
         let mut solution = root.whiten_rows(rotated.view());
         self.apply_inverse(&mut solution);
-        Ok(linalg::matmul(u, root.unwhiten_dual_rows(solution.view()).view()))
+        let mut out = linalg::matmul(u, root.unwhiten_dual_rows(solution.view()).view());
+        if let Some(outside) = self.spectrum.left_of(rhs.t(), &rotated.t().to_owned()) {
+            // Nothing but noise there.
+            let whitened = root.whiten_rows(outside.t());
+            out += &root.unwhiten_dual_rows(whitened.view());
+        }
+        Ok(out)
     }
 
     fn log_det(&self) -> Estimate {
@@ -338,7 +358,8 @@ impl Factor for KroneckerFactor {
     }
 
     fn log_likelihood(&self) -> f64 {
-        log_gaussian(self.quadratic, self.log_det().value, self.solution.len())
+        let count = self.spectrum.len() * self.solution.ncols();
+        log_gaussian(self.quadratic, self.log_det().value, count)
     }
 
     fn dual(&self) -> Array2<f64> {
@@ -366,7 +387,7 @@ impl Factor for KroneckerFactor {
     }
 
     fn row_doubles(&self) -> usize {
-        2 * self.spectrum.len() + self.congruence.shifts().len()
+        3 * self.spectrum.len() + self.congruence.shifts().len()
     }
 
     fn joint(&self, cross: &[ArrayView2<f64>], mut prior: Vec<Array2<f64>>) -> Result<Array4<f64>> {
@@ -392,14 +413,7 @@ impl Factor for KroneckerFactor {
     }
 
     fn report(&self) -> SolveReport {
-        SolveReport {
-            why: "complete table, one separable term: one eigendecomposition of the Gram matrix \
-                  serves every task"
-                .into(),
-            clipped_eigenvalues: self.spectrum.clipped,
-            clipped_magnitude: self.spectrum.clipped_magnitude,
-            ..SolveReport::exact("kronecker")
-        }
+        self.spectral_report()
     }
 }
 

@@ -8,6 +8,7 @@ mod dense;
 mod iterative;
 mod kronecker;
 mod leave_out;
+mod low_rank;
 mod observed;
 mod resolvent;
 mod schur;
@@ -29,6 +30,8 @@ pub(crate) use leave_out::{
     LN_TAU, fixed_effects, group_rows, leave_out, row_covariances, squares_times,
 };
 pub use leave_out::{LeaveOut, LeftOut, Precision, PrecisionDiagonals, Residuals, TaskMeans};
+pub use low_rank::Truncation;
+pub(crate) use low_rank::{RANK_TOL, check_rank_tol};
 pub(crate) use resolvent::{Combined, Resolvent};
 pub use schur::SchurFactor;
 pub use select::Solver;
@@ -88,7 +91,7 @@ pub struct SolveReport {
     pub clipped_magnitude: f64,
     /// Iterations, 0 for a direct solver.
     pub iterations: usize,
-    /// Rank of the preconditioner, where there is one.
+    /// Rank of the preconditioner or of the Gram matrix, where there is one.
     #[serde(default)]
     pub rank: Option<usize>,
     /// Relative residual asked for, where the solver is iterative.
@@ -99,6 +102,10 @@ pub struct SolveReport {
     /// Standard error of the log-determinant, in nats; 0 where it is exact.
     #[serde(default)]
     pub log_det_std_err: f64,
+    /// How far the log-likelihood may be from that of the exact model, in nats, where it was bounded: a
+    /// certainty, up to rounding, and no estimate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_likelihood_bound: Option<f64>,
     /// Arithmetic and backend.
     pub precision: String,
 }
@@ -118,6 +125,7 @@ impl SolveReport {
             tolerance: None,
             relative_residual: None,
             log_det_std_err: 0.0,
+            log_likelihood_bound: None,
             precision: format!("f64, {}", crate::linalg::BACKEND),
         }
     }

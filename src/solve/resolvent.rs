@@ -246,7 +246,8 @@ mod tests {
         });
         let (values, vectors) = linalg::eigh(k).unwrap_or_default();
         let values = values.mapv(|s| s.max(0.0));
-        let spectrum = Spectrum { values, vectors, clipped: 0, clipped_magnitude: 0.0 };
+        let truncation = crate::solve::Truncation::None;
+        let spectrum = Spectrum { values, vectors, clipped: 0, clipped_magnitude: 0.0, truncation };
         let spectrum = Arc::new(spectrum);
         let rotated = Array2::from_shape_fn((n, 2), |(i, t)| ((7 * i + 3 * t) % 11) as f64 - 5.0);
         let shifts: Vec<f64> = (-44..=44).map(|e| 10f64.powf(0.25 * f64::from(e))).collect();

@@ -3,16 +3,20 @@
 //! | solver | serves | exact | multiply-adds of likelihood and gradient | doubles |
 //! |---|---|---|---|---|
 //! | `kronecker` | complete tables | yes | 8 n^3 once, then n T^2 a step | 5 n^2 + 10 n T |
+//! | `low-rank` | complete tables | to a bound | n r^2 + r^3 / 3, then (r + T) T^2 a step | 5 n^2 + 10 n T |
 //! | `choleskys` | complete tables, T up to 64 | yes | T n^3 | (T + 3) n^2 |
 //! | `schur` | one noise covariance at every row | yes | kronecker + n m^2 + T m n (m + n) | + T m n + 3 m^2 |
 //! | `dense` | everything | yes | N^3 | 3 N^2 + 2 n^2 |
 //! | `cg` | everything | to a tolerance | products of n^2 T | 2 n^2 + (r + 6 p + 100) N |
 //!
-//! n rows, T tasks, N observed entries, m gaps, r the rank of the preconditioner, p probes. Left to itself the
+//! n rows, T tasks, N observed entries, m gaps, r the rank of the Gram matrix or of the preconditioner, p
+//! probes. Left to itself the
 //! selection takes the first that serves in the order: `choleskys` for the single evaluation of few
 //! tasks and `kronecker` otherwise; `schur` where it is cheaper than `dense`, and for more than 12,000
 //! observed entries up to 2 n gaps; `dense` up to 12,000 observed entries; any other of the first three;
-//! `cg`. Where B and the noise are T x T matrices all take 10 T^2 doubles more. What does not fit into
+//! `cg`. Never `low-rank`: how few columns of a Gram matrix say all of it is known only once they were
+//! taken, and its answers are exact to a bound alone. It needs 3 n r doubles where it serves, and as many as
+//! `kronecker` where it gives up. Where B and the noise are T x T matrices all take 10 T^2 doubles more. What does not fit into
 //! memory is passed over, and where nothing is left the error says so. Restarts that run at the same time
 //! take what they need each.
 
@@ -47,6 +51,10 @@ pub enum Solver {
     Auto,
     /// The Kronecker eigendecomposition: exact, for complete tables.
     Kronecker,
+    /// A pivoted Cholesky factor of the Gram matrix in place of its eigendecomposition: for complete tables
+    /// and smooth kernels. The report bounds how far the log-likelihood is from the exact one; where more
+    /// than n / 3 columns are needed, it is `Kronecker` that serves. Never chosen by `Auto`.
+    LowRank,
     /// One Cholesky factor for each direction between tasks: exact, for complete tables of few tasks.
     Choleskys,
     /// The Kronecker eigendecomposition and a Schur complement on the gaps: exact, for tables with gaps
@@ -60,9 +68,10 @@ pub enum Solver {
     Cg,
 }
 
-const NAMES: [(Solver, &str); 6] = [
+const NAMES: [(Solver, &str); 7] = [
     (Solver::Auto, "auto"),
     (Solver::Kronecker, "kronecker"),
+    (Solver::LowRank, "low-rank"),
     (Solver::Choleskys, "choleskys"),
     (Solver::Schur, "schur"),
     (Solver::Dense, "dense"),
@@ -167,7 +176,7 @@ impl Problem {
         (spectral + gaps, observed.powi(3))
     }
 
-    fn candidates(&self) -> [Candidate; 5] {
+    fn candidates(&self) -> [Candidate; 6] {
         let (n, t) = (self.n_rows as f64, self.n_tasks as f64);
         let (m, observed) = (self.n_missing() as f64, self.n_observed as f64);
         let (schur, dense) = self.costs();
@@ -206,6 +215,15 @@ impl Problem {
                     "complete table, one separable term: one eigendecomposition of the Gram matrix \
                       serves every task"
                         .to_string(),
+                doubles: 5.0 * n * n + 10.0 * n * t + between,
+            },
+            Candidate {
+                solver: Solver::LowRank,
+                refusal: self.not_complete(),
+                preferred: false,
+                why: "complete table, one separable term: a pivoted Cholesky factor of the Gram \
+                      matrix serves every task"
+                    .to_string(),
                 doubles: 5.0 * n * n + 10.0 * n * t + between,
             },
             Candidate {

@@ -2,13 +2,15 @@
 
 use ndarray::{Array1, Array2};
 
+use super::Truncation;
 use crate::error::{Error, Result};
 use crate::linalg;
 
 /// Negative eigenvalues up to this share of the largest are rounding and set to zero.
-const ROUNDING: f64 = 1e-8;
+pub(super) const ROUNDING: f64 = 1e-8;
 
-/// `K = U diag(s) U'` with s >= 0 in ascending order.
+/// `K = U diag(s) U'` with s >= 0 in ascending order: whole, or cut off ([`Spectrum::low_rank`]) with r < n
+/// columns in U.
 ///
 /// ```
 /// use coregion::{Error, solve::Spectrum};
@@ -21,14 +23,16 @@ const ROUNDING: f64 = 1e-8;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Spectrum {
-    /// Eigenvalues s (n).
+    /// Eigenvalues s (r), where nothing was cut off (n).
     pub values: Array1<f64>,
-    /// Eigenvectors U (n, n), in columns.
+    /// Eigenvectors U (n, r), in columns.
     pub vectors: Array2<f64>,
     /// Negative eigenvalues set to zero.
     pub clipped: usize,
     /// Largest magnitude among them, relative to the largest eigenvalue.
     pub clipped_magnitude: f64,
+    /// Whether and where it was cut off.
+    pub truncation: Truncation,
 }
 
 impl Spectrum {
@@ -58,16 +62,16 @@ impl Spectrum {
         let clipped = values.iter().filter(|v| **v < 0.0).count();
         values.mapv_inplace(|v| v.max(0.0));
         let clipped_magnitude = if clipped > 0 { -smallest / largest } else { 0.0 };
-        Ok(Spectrum { values, vectors, clipped, clipped_magnitude })
+        Ok(Spectrum { values, vectors, clipped, clipped_magnitude, truncation: Truncation::None })
     }
 
     /// Number of rows n.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.vectors.nrows()
     }
 
     /// True where there is no row.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.vectors.is_empty()
     }
 }

@@ -185,7 +185,7 @@ fn solvers_that_cannot_serve_name_those_that_can() {
             assert!(matches!(error, Error::Incompatible { .. }), "{error:?}");
             error.to_string()
         };
-        for solver in [Solver::Kronecker, Solver::Choleskys] {
+        for solver in [Solver::Kronecker, Solver::LowRank, Solver::Choleskys] {
             assert_eq!(
                 text(solver, &masked),
                 format!(
@@ -194,7 +194,7 @@ fn solvers_that_cannot_serve_name_those_that_can() {
                 )
             );
         }
-        for solver in [Solver::Kronecker, Solver::Choleskys, Solver::Schur] {
+        for solver in [Solver::Kronecker, Solver::LowRank, Solver::Choleskys, Solver::Schur] {
             assert_eq!(
                 text(solver, &all),
                 format!(
@@ -208,7 +208,10 @@ fn solvers_that_cannot_serve_name_those_that_can() {
         let model = MultiTaskGp::new(Rbf::ard()).solver(Solver::Choleskys);
         let error = refusal(&model, &many).to_string();
         assert!(error.contains("at most 64 tasks"), "{error}");
-        assert!(error.ends_with("use one of: auto, kronecker, schur, dense, cg"), "{error}");
+        assert!(
+            error.ends_with("use one of: auto, kronecker, low-rank, schur, dense, cg"),
+            "{error}"
+        );
     }
     // Alternating learning needs a spectrum.
     let model = MultiTaskGp::new(Rbf::ard()).optimizer(Optimizer::Alternating);

@@ -27,6 +27,7 @@ mod leave_out;
 mod leave_out_gaps;
 mod lmc;
 mod lmc_learning;
+mod low_rank;
 mod model_file_refusals;
 mod model_files;
 mod model_files_gaps;

@@ -28,14 +28,17 @@ impl Tested {
     pub(crate) fn reported(&self, data: &Dataset) -> String {
         match self.solver {
             Solver::Schur if data.is_complete() => Solver::Kronecker.to_string(),
+            Solver::LowRank => Solver::Kronecker.to_string(),
             other => other.to_string(),
         }
     }
 }
 
 /// Every solver: another one is a line here, an approximate one with tolerances of its own.
-pub(crate) const SOLVERS: [Tested; 5] = [
+pub(crate) const SOLVERS: [Tested; 6] = [
     exact(Solver::Kronecker, true, true),
+    // Few rows are never of low rank: this is the way back to the whole spectrum.
+    exact(Solver::LowRank, true, true),
     exact(Solver::Choleskys, true, true),
     exact(Solver::Schur, false, true),
     exact(Solver::Dense, false, false),

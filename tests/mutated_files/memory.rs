@@ -64,6 +64,7 @@ fn solvers_take_what_was_asked_for() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     for (solver, y) in [
         (Solver::Kronecker, &complete),
+        (Solver::LowRank, &complete),
         (Solver::Choleskys, &complete),
         (Solver::Schur, &masked),
         (Solver::Dense, &masked),

@@ -47,6 +47,7 @@ pub(super) fn read(py: Python<'_>, settings: Option<&Bound<'_, PyDict>>) -> PyRe
             "seed" => gp.seed(value.extract()?),
             "memory_budget" => gp.memory_budget(value.extract()?),
             "solver_memory" => gp.solver_memory(value.extract()?),
+            "rank_tol" => gp.rank_tol(value.extract()?),
             "cg" => gp.cg(cg(py, value.cast()?)?),
             other => return Err(PyTypeError::new_err(format!("no setting is called {other}"))),
         };
@@ -145,6 +146,7 @@ pub(super) fn write<'py>(py: Python<'py>, setup: &Setup) -> PyResult<Bound<'py, 
     out.set_item("normalize_x", setup.scaling.x)?;
     out.set_item("normalize_y", setup.scaling.y)?;
     out.set_item("solver", setup.solver.to_string())?;
+    out.set_item("rank_tol", setup.rank_tol)?;
     out.set_item("fixed", setup.fixed.clone())?;
     out.set_item("ties", setup.ties.clone())?;
     Ok(out)

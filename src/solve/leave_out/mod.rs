@@ -235,19 +235,25 @@ pub(crate) fn row_covariances(
     out
 }
 
-/// Each column given all others: its block of P is `U diag(h) U'`.
+/// Each column given all others: its block of P is `U diag(h) U'`, where U spans everything.
 fn tasks(precision: &Precision<'_>) -> Residuals {
     let factor = precision.factor();
     let h = precision.task_weights();
     let rotated = factor.rotated_dual();
     let explained = &rotated / &h;
     let terms = &h.mapv(f64::ln) - &(&rotated * &explained) - LN_TAU;
+    let mut log_density = terms.sum_axis(Axis(0)) * 0.5;
     let u = factor.spectrum().vectors.view();
-    let variances = squares_times(u, h.mapv(f64::recip).view());
+    let mut variances = squares_times(u, h.mapv(f64::recip).view());
+    if let Some(outside) = factor.spectrum().outside() {
+        let h = precision.outside_weights();
+        variances += &(&outside.insert_axis(Axis(1)) / &h);
+        log_density += &((h.mapv(f64::ln) - LN_TAU) * (0.5 * factor.spectrum().hidden() as f64));
+    }
     Residuals {
         residual: linalg::matmul(u, explained.view()),
         std: variances.mapv(f64::sqrt),
-        log_density: (terms.sum_axis(Axis(0)) * 0.5).insert_axis(Axis(0)),
+        log_density: log_density.insert_axis(Axis(0)),
     }
 }
 

@@ -10,7 +10,8 @@ const TILE: usize = 256;
 
 /// The inverse P of the covariance that a factor holds, less what an unpenalised column takes away.
 ///
-/// In direction j of the congruence it is `P_j = U diag(1 / Lam_j) U' - p_j p_j'` (n, n), where
+/// In direction j of the congruence it is `P_j = U diag(1 / Lam_j) U' - p_j p_j'` (n, n), with `I - U U'`
+/// more where the spectrum was cut off, where
 /// `p_j = U (u / Lam_j) / sqrt(sum u^2 / Lam_j)` for the column `U u`.
 ///
 /// ```
@@ -124,6 +125,13 @@ impl<'a> Precision<'a> {
         let mut stored = squares_times(u, inverse.view());
         let mut rest = inverse_rest
             .map(|r| squares_times(u, r.view().insert_axis(Axis(1))).remove_axis(Axis(1)));
+        if let Some(outside) = self.factor.spectrum().outside() {
+            // Nothing but noise there: the whitened precision is 1.
+            stored += &outside.view().insert_axis(Axis(1));
+            if let Some(rest) = &mut rest {
+                *rest += &outside;
+            }
+        }
         if let Some(fixed) = &self.fixed {
             stored.zip_mut_with(&fixed.stored, |q, p| *q -= p * p);
             if let (Some(rest), Some(p)) = (&mut rest, &fixed.rest) {
@@ -138,10 +146,17 @@ impl<'a> Precision<'a> {
         self.spread(&diagonals.stored, diagonals.rest.as_ref())
     }
 
-    /// `h` (n, T), with which the block of task t is `U diag(h_t) U'` where nothing is unpenalised.
+    /// `h` (n, T), with which the block of task t is `U diag(h_t) U'` where nothing is unpenalised and the
+    /// vectors U span everything.
     pub(super) fn task_weights(&self) -> Array2<f64> {
         let (inverse, inverse_rest) = self.factor.inverse_shifts();
         self.spread(inverse, inverse_rest)
+    }
+
+    /// What task t has of the precision in directions that the vectors U do not span (T).
+    pub(super) fn outside_weights(&self) -> Array1<f64> {
+        let (squares, remainder) = &self.task_shares;
+        squares.sum_axis(Axis(1)) + remainder
     }
 
     /// `sum_j W_tj^2 m_ij` and what the other directions add (n, T).
@@ -194,7 +209,8 @@ impl AtRows<'_, '_> {
     pub(super) fn direction_block(&self, j: usize) -> Array2<f64> {
         let (inverse, inverse_rest) = self.precision.factor.inverse_shifts();
         let rest = inverse_rest.filter(|_| j == inverse.ncols());
-        let mut block = self.weighted_block(rest.map_or_else(|| inverse.column(j), |r| r.view()));
+        let weights = rest.map_or_else(|| inverse.column(j), |r| r.view());
+        let mut block = self.weighted_block(weights, 1.0);
         if let Some(fixed) = &self.fixed {
             let column = match &fixed.rest {
                 Some(p) if j == inverse.ncols() => p.view(),
@@ -207,7 +223,7 @@ impl AtRows<'_, '_> {
 
     /// The block of P for one task, with the weights h of [`Precision::task_weights`].
     pub(super) fn task_block(&self, weights: ArrayView1<f64>, task: usize) -> Array2<f64> {
-        let mut block = self.weighted_block(weights);
+        let mut block = self.weighted_block(weights, self.precision.outside_weights()[task]);
         if let Some(fixed) = &self.fixed {
             let (squares, remainder) = &self.precision.task_shares;
             for (column, share) in fixed.stored.columns().into_iter().zip(squares.row(task)) {
@@ -220,9 +236,15 @@ impl AtRows<'_, '_> {
         block
     }
 
-    /// `U_S diag(weights) U_S'`.
-    fn weighted_block(&self, weights: ArrayView1<f64>) -> Array2<f64> {
-        linalg::matmul((&self.vectors * &weights).view(), self.vectors.t())
+    /// `U_S diag(weights) U_S'`, and `outside` in the directions that the vectors do not span.
+    fn weighted_block(&self, weights: ArrayView1<f64>, outside: f64) -> Array2<f64> {
+        if self.precision.factor.spectrum().hidden() == 0 {
+            return linalg::matmul((&self.vectors * &weights).view(), self.vectors.t());
+        }
+        let weights = weights.mapv(|w| w - outside);
+        let mut block = linalg::matmul((&self.vectors * &weights).view(), self.vectors.t());
+        block.diag_mut().mapv_inplace(|v| v + outside);
+        block
     }
 }
 
