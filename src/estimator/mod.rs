@@ -16,6 +16,7 @@ mod report;
 mod setup;
 mod single_task;
 mod structure;
+mod unseen;
 
 pub use comparison::{ComparedModel, Comparison, Fitted, Settings, compare};
 pub use conditioned::TaskView;

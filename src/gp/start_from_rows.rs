@@ -60,7 +60,7 @@ impl Model {
         let mut best: Option<(f64, Vec<f64>, f64)> = None;
         for share in SHARES {
             let target = Moment { rows: &rows * (share.sqrt() / self.scales().amplitude) };
-            let phi = self.task().start(&target);
+            let phi = self.task().start_near(&target, self.phi(initial));
             let psi = self.noise.start(rows.view(), 1.0 - share);
             let candidate = self.merged(initial, &phi, &psi);
             match some.log_likelihood_value(&candidate) {
