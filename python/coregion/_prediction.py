@@ -44,6 +44,13 @@ def check_kinds(return_std: Any, return_cov: Any, quantiles: Any, include_noise:
         raise incompatible("given and return_cov", "ask for return_std")
 
 
+def check_alone(name: str, absent: dict[str, bool]) -> None:
+    """Refuses what cannot be asked for beside an argument."""
+    for other, is_absent in absent.items():
+        if not is_absent:
+            raise incompatible(f"{name} and {other}", "ask for one at a time")
+
+
 def check_noise_is_uncorrelated(model: Any) -> None:
     """Refuses quantiles of latent functions around the means of observations, where these differ."""
     noise = np.asarray(model.noise_covariance)

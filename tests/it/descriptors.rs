@@ -88,7 +88,11 @@ fn brute(p: &Posterior, xs: &Array2<f64>, zs: &Array2<f64>) -> (Array2<f64>, Arr
     let unseen = model.task().unseen(model.phi(natural), zs.view()).unwrap().unwrap();
     let cross = gram::cross(model.kernel(), theta, xs.view(), model.x());
     let prior = gram::diagonal(model.kernel(), theta, xs.view());
-    let c = dense::covariance(cross.view(), unseen.cross.t(), None).select(Axis(1), &observed);
+    let (t, s) = unseen.cross.dim();
+    let c = Array2::from_shape_fn((xs.nrows() * s, k.nrows() * t), |(p, q)| {
+        cross[[p / s, q / t]] * unseen.cross[[q % t, p % s]]
+    });
+    let c = c.select(Axis(1), &observed);
     let mean = c.dot(&dense::solve(&lower, &residuals.insert_axis(Axis(1))));
     let explained = (&c * &dense::solve(&lower, &c.t().to_owned()).t()).sum_axis(Axis(1));
     let shape = (xs.nrows(), zs.nrows());
