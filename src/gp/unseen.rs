@@ -78,11 +78,13 @@ impl Posterior {
         let of_term = |term: &Term| {
             let found = term.task().unseen(term.phi(&self.natural), task_features)?;
             found.ok_or_else(|| Error::Incompatible {
-                options: "`task_features` and a task covariance that does not follow from descriptors"
-                    .to_string(),
-                advice: "fit with a kernel over descriptors of the tasks as the task covariance of \
+                options:
+                    "`task_features` and a task covariance that does not follow from descriptors"
+                        .to_string(),
+                advice:
+                    "fit with a kernel over descriptors of the tasks as the task covariance of \
                          every term"
-                    .to_string(),
+                        .to_string(),
             })
         };
         self.model.terms().iter().map(of_term).collect()
