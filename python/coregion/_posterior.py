@@ -104,11 +104,9 @@ class Posterior(Estimator):
             alone = {"tasks": tasks is None, "given": given is None, "return_cov": not return_cov}
             _prediction.check_alone("task_features", alone)
             features = _arrays.inputs(task_features, "task_features")
-            with_std = bool(return_std) or at is not None
-            mean, std = model.predict_tasks(x, features, std=with_std, include_noise=bool(include_noise))
-            if at is not None:
-                return _prediction.quantile_values(mean, std, at)
-            return (mean, std) if return_std else mean
+            return _prediction.of_unseen_tasks(
+                model, x, features, at, std=bool(return_std), include_noise=bool(include_noise)
+            )
         numbers = self._task_numbers(tasks, len(x))
         measured = None if given is None else self._table(given, "given", len(x))
         if at is not None and measured is not None and not include_noise:

@@ -88,6 +88,17 @@ def _table(
     return mean, deviation
 
 
+def of_unseen_tasks(
+    model: Any, x: Floats, features: Floats, at: Floats | None, *, std: bool, include_noise: bool
+) -> Any:
+    """Means (m, S), with standard deviations where asked for, or quantiles, of tasks of these descriptors."""
+    with_std = std or at is not None
+    mean, deviation = model.predict_tasks(x, features, std=with_std, include_noise=include_noise)
+    if at is not None:
+        return quantile_values(mean, deviation, at)
+    return (mean, deviation) if std else mean
+
+
 def blocks(n_rows: int, n_tasks: int) -> Iterator[slice]:
     """Stretches of rows whose tables have a bounded number of entries."""
     step = max(1, _BLOCK // max(1, n_tasks))

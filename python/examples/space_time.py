@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
-from typing import Optional
 
 import numpy as np
 import pandas as pd
@@ -27,7 +26,7 @@ import coregion as cg
 from coregion.kernels import Kernel, Matern12, Matern32, Periodic
 
 Floats = NDArray[np.float64]
-Series = tuple[Floats, Optional[Floats]]
+Series = tuple[Floats, Floats | None]
 """Means and, where there are any, standard deviations (n,) at one station."""
 
 SHOWN = "HOOSIER"
@@ -90,8 +89,9 @@ def print_learned(gp: cg.MultiTaskGP) -> None:
 def predict(others: Climate, gp: cg.MultiTaskGP, place: pd.DataFrame) -> Series:
     """What the model says of a place, learned from the others. It starts where all stations led, and ends
     where these lead."""
-    task = gp.task_
-    task = cg.tasks.Kernel(task.kernel, others.places, task.variance, task.diagonal)
+    learned = gp.task_
+    assert isinstance(learned, cg.tasks.Kernel)
+    task = cg.tasks.Kernel(learned.kernel, others.places, learned.variance, learned.diagonal)
     again = fit(others, gp.kernel_, task)
     mean, std = again.predict(others.time, task_features=place, return_std=True, include_noise=True)
     return mean[:, 0], std[:, 0]

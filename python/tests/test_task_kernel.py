@@ -8,7 +8,7 @@ import pytest
 
 import coregion as cg
 from coregion.kernels import RBF, Linear, Matern32
-from coregion.tasks import Kernel
+from coregion.tasks import Diagonal, Kernel
 
 
 def places(t: int = 5) -> np.ndarray:
@@ -126,4 +126,4 @@ def test_kinds_of_answers_that_exclude_each_other() -> None:
     with pytest.raises(ValueError, match="task_features: found 1 columns, expected 2"):
         gp.predict(X, task_features=Z[:, :1])
     with pytest.raises(ValueError, match="does not follow from descriptors"):
-        cg.MultiTaskGP(RBF()).fit(X, Y).predict(X, task_features=Z)
+        cg.MultiTaskGP(RBF(), Diagonal()).fit(X, Y).predict(X, task_features=Z)
