@@ -32,6 +32,8 @@ use data::Climate;
 use ndarray::{Axis, arr2};
 use score::Score;
 
+/// Stations in the table of the highest.
+const HIGHEST: usize = 6;
 /// The station in the figure: the highest.
 const SHOWN: &str = "HOOSIER";
 
@@ -59,6 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("2. Each station left out, everything learned without it\n");
     let scores = left_out(&climate, &gp)?;
     print_scores(&scores);
+    print_highest(&climate, &scores);
 
     let path = drawing::place("space_time.svg")?;
     let shown = climate.names.iter().position(|n| n.starts_with(SHOWN)).unwrap_or(0);
@@ -160,6 +163,24 @@ fn print_scores(scores: &[Score]) {
             other.name,
             own.gap(other),
             own.stations.len()
+        );
+    }
+    println!();
+}
+
+/// Prints the errors at the stations that lie highest, where there are few neighbours.
+fn print_highest(climate: &Climate, scores: &[Score]) {
+    let height = |t: usize| climate.places[[t, 2]];
+    let mut order: Vec<usize> = (0..climate.n_stations()).collect();
+    order.sort_by(|&a, &b| height(b).total_cmp(&height(a)));
+    println!("  RMSE at the {HIGHEST} highest stations");
+    println!("  {:14} {:>6} | {:>7} {:>10} {:>6}", "", "m", "process", "regression", "mean");
+    for t in order.into_iter().take(HIGHEST) {
+        let [own, regression, mean] = [0, 2, 4].map(|k| scores[k].stations[t]);
+        println!(
+            "  {:14} {:6.0} | {own:7.3} {regression:10.3} {mean:6.3}",
+            climate.names[t],
+            height(t)
         );
     }
     println!();

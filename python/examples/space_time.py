@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 Series = tuple[Floats, Floats | None]
 """Means and, where there are any, standard deviations (n,) at one station."""
 
+HIGHEST = 6
+"""Stations in the table of the highest."""
 SHOWN = "HOOSIER"
 """The station in the figure: the highest."""
 WIDTH = NormalDist().inv_cdf(0.975)
@@ -183,6 +185,18 @@ def print_scores(scores: list[Score]) -> None:
     print()
 
 
+def print_highest(climate: Climate, scores: list[Score]) -> None:
+    """Prints the errors at the stations that lie highest, where there are few neighbours."""
+    heights = climate.places["elev_m"].to_numpy()
+    print(f"  RMSE at the {HIGHEST} highest stations")
+    print(f"  {'':14} {'m':>6} | {'process':>7} {'regression':>10} {'mean':>6}")
+    for t in np.argsort(-heights, kind="stable")[:HIGHEST]:
+        own, regression, mean = (scores[k].stations[t] for k in (0, 2, 4))
+        name = climate.places.index[t]
+        print(f"  {name:14} {heights[t]:6.0f} | {own:7.3f} {regression:10.3f} {mean:6.3f}")
+    print()
+
+
 def draw(folder: Path, climate: Climate, scores: list[Score]) -> None:
     """One station predicted from the others, and the error at each station."""
     import matplotlib.pyplot as plt
@@ -232,6 +246,7 @@ def main(folder: Path | None = None) -> None:
     print("2. Each station left out, everything learned without it\n")
     scores = leave_out(climate, gp)
     print_scores(scores)
+    print_highest(climate, scores)
 
     if folder is not None:
         draw(folder, climate, scores)
