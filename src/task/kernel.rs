@@ -363,6 +363,10 @@ impl BoundTask for Bound {
         out
     }
 
+    fn has_descriptors(&self) -> bool {
+        true
+    }
+
     fn unseen(&self, phi: &[f64], features: ArrayView2<f64>) -> Result<Option<UnseenTasks>> {
         const NAME: &str = "task_features";
         let (t, q) = self.features.dim();

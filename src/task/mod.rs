@@ -99,6 +99,11 @@ pub trait BoundTask: fmt::Debug + Send + Sync {
         None
     }
 
+    /// True where B follows from descriptors of the tasks: those that were not seen have theirs too.
+    fn has_descriptors(&self) -> bool {
+        false
+    }
+
     /// Covariances with tasks of the descriptors given (S, q), which were not seen; `None` where B does
     /// not follow from descriptors.
     ///

@@ -397,6 +397,13 @@ fn unseen_tasks_that_cannot_be_predicted_are_refused() {
         matches!(&error, Error::Incompatible { options, .. } if options.contains("do not share"))
     );
     assert!(gp.predict_tasks(data.x(), zs.view(), Uncertainty::Std).is_ok());
+    // Tasks that are close together have a B of low rank, which is no optimum to be warned of.
+    let close =
+        DescriptorKernel::new(Rbf::isotropic(1e3).fix("lengthscale"), places(4, true).view());
+    let warned = |gp: &FittedMultiTaskGp| {
+        gp.report().warnings.iter().any(|w| matches!(w, Warning::RankDeficient { .. }))
+    };
+    assert!(!warned(&fit(close, Noise::Shared)));
     let error = refused(&gp, &array![[0.0]], Uncertainty::Std).to_string();
     assert!(error.starts_with("task_features: found 1 columns, expected 2"), "{error}");
     let error = refused(&gp, &array![[0.0, f64::NAN]], Uncertainty::Std).to_string();
