@@ -27,6 +27,27 @@ impl Posterior {
     /// Mean O(n (T + S)) a row, after O(n T S + T^3). Standard deviations O(n^2 + n T + T S) a row for a
     /// complete table, elsewhere a solve for each row and new task.
     ///
+    /// ```
+    /// use coregion::prelude::*;
+    /// use ndarray::{Array2, array};
+    /// let x = Array2::from_shape_fn((12, 1), |(i, _)| i as f64);
+    /// let y = Array2::from_shape_fn((12, 3), |(i, t)| {
+    ///     (0.7 * i as f64 + 0.5 * t as f64).sin() + 0.02 * ((7 * i + 3 * t) % 5) as f64
+    /// });
+    /// let places = array![[0.0], [1.0], [2.0]];
+    /// let gp = MultiTaskGp::new(Rbf::ard())
+    ///     .task(DescriptorKernel::new(Matern32::ard(), places.view()))
+    ///     .fit(&Dataset::new(x.view(), y.view())?)?;
+    /// // A place that was measured is predicted as it is.
+    /// let seen = gp.posterior().predict(x.view(), Uncertainty::Std)?;
+    /// let again = gp.posterior().predict_tasks(x.view(), places.view(), Uncertainty::Std)?;
+    /// assert!((&again.mean - &seen.mean).iter().all(|v| v.abs() < 1e-8));
+    /// // Noise of a task that was not measured is known where tasks share it.
+    /// let observed = gp.posterior().predict_tasks(x.view(), places.view(), Uncertainty::Observation);
+    /// assert!(matches!(observed, Err(Error::Incompatible { .. })));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Posterior::predict`]; [`Error::Shape`], [`Error::NotFinite`] or [`Error::InvalidValue`] for
     /// descriptors that do not fit; [`Error::Incompatible`] where B does not follow from descriptors, and
