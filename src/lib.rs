@@ -127,7 +127,7 @@ pub mod prelude {
     };
     pub use crate::ridge::Criterion;
     pub use crate::solve::{LeaveOut, LeftOut, Solver};
-    pub use crate::task::{Diagonal, Fixed, FreeForm, LowRank, Noise, Task};
+    pub use crate::task::{DescriptorKernel, Diagonal, Fixed, FreeForm, LowRank, Noise, Task};
 }
 
 /// The README's code is run as tests of its own.

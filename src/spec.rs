@@ -344,7 +344,12 @@ impl fmt::Display for Spec {
                 Some(columns) => write!(f, "{}.on({columns})", inside(part)),
                 None => write!(f, "{part}"),
             },
-            _ => write!(f, "{}({})", self.name, self.arguments()),
+            (_, []) => write!(f, "{}({})", self.name, self.arguments()),
+            (_, parts) => {
+                let mut inside: Vec<String> = parts.iter().map(Spec::to_string).collect();
+                inside.extend(Some(self.arguments()).filter(|values| !values.is_empty()));
+                write!(f, "{}({})", self.name, inside.join(", "))
+            }
         }
     }
 }

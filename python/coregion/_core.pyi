@@ -119,6 +119,10 @@ class GaussianProcess:
 
     def predict(self, x: Floats, *, std: bool, include_noise: bool) -> tuple[Floats, Floats | None]:
         """Mean (m, T) and standard deviation (m, T)."""
+    def predict_tasks(
+        self, x: Floats, task_features: Floats, *, std: bool, include_noise: bool
+    ) -> tuple[Floats, Floats | None]:
+        """The same (m, S) for tasks that were not seen, of descriptors (S, q)."""
     def predict_given(
         self, x: Floats, given: Floats, *, std: bool, include_noise: bool
     ) -> tuple[Floats, Floats | None]:

@@ -24,16 +24,19 @@ class Described(Parameterized):
     """A node of the tree of names and values that the core works on."""
 
     _kinds: ClassVar[dict[str, str]] = {}
-    """What each value is: numbers, count, switch or word."""
+    """What each value is: numbers, count, switch, word or added; a kernel is a part."""
 
     def _tree(self) -> Tree:
         """The node as the core takes it."""
-        values = {}
+        values, children = {}, []
         for name, kind in self._kinds.items():
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, str) and value == "auto"):
+            if kind == "kernel":
+                children.append(_part(f"{type(self).__name__}.{name}", value, self))
+            elif value is not None and not (isinstance(value, str) and value == "auto"):
                 values[name] = _value(f"{type(self).__name__}.{name}", kind, value)
-        return {"name": type(self).__name__, "values": values, "fixed": self._held()}
+        node: Tree = {"name": type(self).__name__, "values": values, "fixed": self._held()}
+        return {**node, "children": children} if children else node
 
     def _held(self) -> list[str]:
         """Names of the values that are held."""
@@ -227,6 +230,14 @@ def tree(description: Any) -> Tree:
     raise invalid("description", found, "an object of coregion.kernels or coregion.tasks")
 
 
+def _part(argument: str, kernel: Any, owner: Any) -> Tree:
+    """The tree of the kernel of a task covariance, columns of its features by their numbers."""
+    if not isinstance(kernel, Kernel):
+        raise invalid(argument, show(kernel), "an object of coregion.kernels, such as kernels.Matern32()")
+    columns = getattr(owner.features, "columns", [])
+    return with_columns(tree(kernel), [str(name) for name in columns])
+
+
 def with_columns(node: Tree, names: list[str]) -> Tree:
     """The tree with names of columns replaced by their numbers."""
     values = dict(node.get("values", {}))
@@ -276,7 +287,9 @@ def _inside(kernel: Kernel, outside: Kernel) -> str:
 
 def _value(argument: str, kind: str, value: Any) -> Any:
     """A value as the core takes it: a number or a list of them, a switch, a word."""
-    if kind == "numbers":
+    if kind == "added" and isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if kind in ("numbers", "added"):
         return _entries(argument, value)
     try:
         if kind == "column" and isinstance(value, str):
@@ -318,7 +331,8 @@ _STRUCTURE: dict[str, type[Kernel]] = {kind.__name__: kind for kind in (Sum, Pro
 def described(node: Tree, known: dict[str, type[Any]]) -> Any:
     """The object of a tree, arrays for lists of numbers: the inverse of `tree`."""
     name, values = node["name"], dict(node.get("values", {}))
-    children = [described(child, known) for child in node.get("children", [])]
+    part_of_task = name in known and issubclass(known[name], Task)
+    children = [described(child, _kernels() if part_of_task else known) for child in node.get("children", [])]
     if name in ("Sum", "Product"):
         return _STRUCTURE[name](children)  # type: ignore[call-arg]
     if name in _STRUCTURE:
@@ -327,7 +341,13 @@ def described(node: Tree, known: dict[str, type[Any]]) -> Any:
     arrays = {k: np.asarray(v, dtype=float) if isinstance(v, list) else v for k, v in values.items()}
     if node.get("fixed"):
         arrays["fixed"] = list(node["fixed"])
-    return known[name](**arrays)
+    return known[name](*children, **arrays)
+
+
+def _kernels() -> dict[str, type[Any]]:
+    from . import kernels
+
+    return {name: getattr(kernels, name) for name in kernels.__all__}
 
 
 __all__ = ["Columns", "Described", "Kernel", "Product", "Scale", "Sum", "Task", "described", "same", "tree"]

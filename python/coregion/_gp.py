@@ -126,7 +126,15 @@ class MultiTaskGP(Posterior):
     _core_type: ClassVar[Any] = _core.GaussianProcess
     _routed: ClassVar[dict[str, tuple[str, ...]]] = {
         "fit": ("noise_variance", "task_names", "tasks"),
-        "predict": ("given", "include_noise", "quantiles", "return_cov", "return_std", "tasks"),
+        "predict": (
+            "given",
+            "include_noise",
+            "quantiles",
+            "return_cov",
+            "return_std",
+            "task_features",
+            "tasks",
+        ),
         "score": ("sample_weight", "tasks"),
     }
 

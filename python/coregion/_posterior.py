@@ -32,6 +32,7 @@ class Posterior(Estimator):
         tasks: Any = None,
         given: Any = None,
         quantiles: Any = None,
+        task_features: Any = None,
     ) -> Any:
         """Predictions at new inputs, in the units of y.
 
@@ -55,10 +56,15 @@ class Posterior(Estimator):
             given entries come back as they are. A data frame may have columns for some of the tasks only.
         quantiles : list of float, optional
             Levels above 0 and below 1.
+        task_features : array-like (S, q), optional
+            Descriptors of tasks that were not seen, in the columns that the ``features`` of `tasks.Kernel`
+            had: answers are of these S tasks in place of the T. Exact where the solver is. The mean of such a
+            task is that of the training tasks by ordinary kriging, and the error of that is part of the
+            standard deviations. Noise is known of it where ``noise="shared"``.
 
         Returns
         -------
-        mean : array (m, T), or (m,) with ``tasks`` and where y was a vector
+        mean : array (m, T), (m, S) with ``task_features``, or (m,) with ``tasks`` and where y was a vector
         std : array of the same shape
             With ``return_std``.
         cov : array (m, T, m, T), or (m, m)
@@ -94,6 +100,13 @@ class Posterior(Estimator):
         _prediction.check_kinds(return_std, return_cov, quantiles, include_noise, given)
         at = None if quantiles is None else _prediction.levels(quantiles)
         x = self._rows(X)
+        if task_features is not None:
+            alone = {"tasks": tasks is None, "given": given is None, "return_cov": not return_cov}
+            _prediction.check_alone("task_features", alone)
+            features = _arrays.inputs(task_features, "task_features")
+            return _prediction.of_unseen_tasks(
+                model, x, features, at, std=bool(return_std), include_noise=bool(include_noise)
+            )
         numbers = self._task_numbers(tasks, len(x))
         measured = None if given is None else self._table(given, "given", len(x))
         if at is not None and measured is not None and not include_noise:

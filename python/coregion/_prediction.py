@@ -44,6 +44,13 @@ def check_kinds(return_std: Any, return_cov: Any, quantiles: Any, include_noise:
         raise incompatible("given and return_cov", "ask for return_std")
 
 
+def check_alone(name: str, absent: dict[str, bool]) -> None:
+    """Refuses what cannot be asked for beside an argument."""
+    for other, is_absent in absent.items():
+        if not is_absent:
+            raise incompatible(f"{name} and {other}", "ask for one at a time")
+
+
 def check_noise_is_uncorrelated(model: Any) -> None:
     """Refuses quantiles of latent functions around the means of observations, where these differ."""
     noise = np.asarray(model.noise_covariance)
@@ -79,6 +86,17 @@ def _table(
     else:
         mean, deviation = model.predict_given(x, given, std=std, include_noise=include_noise)
     return mean, deviation
+
+
+def of_unseen_tasks(
+    model: Any, x: Floats, features: Floats, at: Floats | None, *, std: bool, include_noise: bool
+) -> Any:
+    """Means (m, S), with standard deviations where asked for, or quantiles, of tasks of these descriptors."""
+    with_std = std or at is not None
+    mean, deviation = model.predict_tasks(x, features, std=with_std, include_noise=include_noise)
+    if at is not None:
+        return quantile_values(mean, deviation, at)
+    return (mean, deviation) if std else mean
 
 
 def blocks(n_rows: int, n_tasks: int) -> Iterator[slice]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from ._description import Kernel as ScalarKernel
+
 
 class FreeForm(Task):
     """Any positive semidefinite B = L L', with L lower triangular: T (T + 1) / 2 parameters (Bonilla, Chai &
@@ -165,6 +167,59 @@ class Diagonal(Task):
         self.fixed = fixed
 
 
+class Kernel(Task):
+    """B = variance k(Z, Z) + diagonal I with a scalar kernel k over descriptors Z (T, q) of the tasks, such
+    as the coordinates of stations (Bonilla, Agakov & Williams 2007).
+
+    Learned with the rest: the kernel's values are of the columns of Z. Tasks that were not seen are predicted
+    from their descriptors.
+
+    Parameters
+    ----------
+    kernel : Kernel, of `coregion.kernels`
+        The kernel over the descriptors.
+    features : array_like (T, q)
+        Descriptors of the tasks Z, one row for each.
+    variance : float, optional
+        The multiple of the kernel, in squared units of the outputs. Where not given the start is taken from
+        the data.
+    diagonal : bool or float, default False
+        A variance that each task has of its own, seen or not, in squared units of the outputs. ``False`` is
+        none, ``True`` one that is learned from a start of its own, a number is where it starts.
+    fixed : sequence of str, default ()
+        Names of values that are held at what was given instead of learned.
+
+    Examples
+    --------
+    >>> from coregion.kernels import RBF
+    >>> from coregion.tasks import Kernel
+    >>> Kernel(kernel=RBF(), features=[[1.0, 0.5], [0.5, 2.0]]).get_params(deep=False)
+    {'kernel': RBF(), 'features': [[1.0, 0.5], [0.5, 2.0]], 'variance': None, 'diagonal': False, 'fixed': ()}
+    """
+
+    _kinds: ClassVar[dict[str, str]] = {
+        "kernel": "kernel",
+        "features": "numbers",
+        "variance": "numbers",
+        "diagonal": "added",
+    }
+
+    def __init__(
+        self,
+        kernel: ScalarKernel,
+        features: ArrayLike,
+        variance: float | None = None,
+        diagonal: bool | float = False,
+        *,
+        fixed: Sequence[str] = (),
+    ) -> None:
+        self.kernel = kernel
+        self.features = features
+        self.variance = variance
+        self.diagonal = diagonal
+        self.fixed = fixed
+
+
 class Fixed(Task):
     """B as given: nothing is learned.
 
@@ -193,6 +248,7 @@ __all__ = [
     "Diagonal",
     "Fixed",
     "FreeForm",
+    "Kernel",
     "LowRank",
     "LowRankPlusNoise",
     "Task",

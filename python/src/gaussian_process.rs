@@ -81,6 +81,20 @@ impl GaussianProcess {
         Ok(moments(py, found))
     }
 
+    #[pyo3(signature = (x, task_features, *, std, include_noise))]
+    fn predict_tasks<'py>(
+        &self,
+        py: Python<'py>,
+        x: Table<'py>,
+        task_features: Table<'py>,
+        std: bool,
+        include_noise: bool,
+    ) -> PyResult<Moments<'py>> {
+        let (x, features) = (x.as_array(), task_features.as_array());
+        let how = uncertainty(std, include_noise);
+        Ok(moments(py, freed(py, || self.0.predict_tasks(x, features, how))?))
+    }
+
     #[pyo3(signature = (x, given, *, std, include_noise))]
     fn predict_given<'py>(
         &self,

@@ -265,7 +265,9 @@ fn parameter_warnings(
     // Where every task is constant B is what rounding left of it, and has no rank.
     let varies =
         data.y().columns().into_iter().any(|c| !ColumnStatistics::of_observed(c).0.constant);
-    if varies && n_tasks > 1 && n_tasks <= RANK_UP_TO {
+    // Of descriptors that are close together B has a low rank by design.
+    let by_design = model.terms().iter().any(|term| term.task().has_descriptors());
+    if varies && !by_design && n_tasks > 1 && n_tasks <= RANK_UP_TO {
         let b = model.total_task_covariance(natural);
         let standardised =
             &b / &model.scales().std / model.scales().std.view().insert_axis(Axis(1));

@@ -17,6 +17,7 @@ mod setup;
 mod single_task;
 mod structure;
 mod terms;
+mod unseen;
 
 pub use comparison::{ComparedModel, Comparison, Fitted, Settings, compare};
 pub use conditioned::TaskView;

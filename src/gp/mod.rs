@@ -7,6 +7,7 @@ mod fisher_factored;
 mod given;
 mod inner;
 mod joint;
+mod kriging;
 mod leave_out;
 mod likelihood;
 mod mean;
@@ -20,6 +21,7 @@ mod start_from_rows;
 mod start_of_terms;
 mod table;
 mod term;
+mod unseen;
 
 pub use fisher::{correlation_standard_errors, identifiability, observed_standard_errors};
 pub use joint::JointObjective;

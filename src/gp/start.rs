@@ -97,12 +97,14 @@ impl Model {
         self.residuals(natural) / &counts.map(f64::sqrt).collect::<Array1<f64>>()
     }
 
-    /// Natural values with the learned lengthscales that were not given multiplied; `None` where
+    /// Natural values with the learned lengthscales of the inputs that were not given multiplied; `None` where
     /// there are none.
     pub(super) fn with_lengthscales(&self, natural: &[f64], factor: f64) -> Option<Vec<f64>> {
         let mut out = natural.to_vec();
         for entry in self.layout().entries() {
-            let is_lengthscale = entry.path.ends_with("lengthscale") && !entry.spec.given;
+            let is_lengthscale = entry.path.ends_with("lengthscale")
+                && !entry.path.contains(".task.")
+                && !entry.spec.given;
             for (k, i) in entry.range.clone().enumerate() {
                 if is_lengthscale && entry.spec.free[k] {
                     out[i] *= factor;
@@ -119,7 +121,7 @@ impl Model {
         let mut best = (f64::NEG_INFINITY, initial.to_vec(), SHARES[0]);
         for share in SHARES {
             let target = Moment { rows: &rows * (share.sqrt() / self.scales().amplitude) };
-            let phi = self.task().start(&target);
+            let phi = self.task().start_near(&target, self.phi(initial));
             let psi = self.noise.start(rows.view(), 1.0 - share);
             let candidate = self.merged(initial, &phi, &psi);
             if let Ok(factor) = self.zero_filled(&spectral, &candidate) {

@@ -30,7 +30,7 @@ impl Model {
     ) -> Vec<f64> {
         let start = |(term, own): (&super::Term, &f64)| {
             let scale = (share * own).sqrt() / term.scales().amplitude;
-            term.task().start(&Moment { rows: rows * scale })
+            term.task().start_near(&Moment { rows: rows * scale }, term.phi(initial))
         };
         let phi: Vec<f64> = self.terms().iter().zip(of_terms).flat_map(start).collect();
         let psi = self.noise.start(rows.view(), 1.0 - share);

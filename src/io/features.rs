@@ -88,10 +88,11 @@ pub(super) fn required(layout: Layout, kernel: &Spec, task: &Spec, more: &[Strin
     let mut out: BTreeSet<String> = more.iter().cloned().collect();
     out.insert(format!("layout/{layout}"));
     for (kind, tree) in [("kernel", kernel), ("task", task)] {
-        let mut nodes = vec![tree];
-        while let Some(node) = nodes.pop() {
+        // The parts of a task covariance are kernels.
+        let mut nodes = vec![(kind, tree)];
+        while let Some((kind, node)) = nodes.pop() {
             out.insert(format!("{kind}/{}", node.name));
-            nodes.extend(&node.children);
+            nodes.extend(node.children.iter().map(|child| ("kernel", child)));
         }
     }
     out.into_iter().collect()

@@ -139,6 +139,13 @@ impl Size {
         let (count, depth) = nodes(kernel);
         let columns = self.columns.saturating_mul(count).saturating_mul(depth);
         within("its kernel", bytes(columns, NODE_BYTES), budget)?;
+        let (count, depth) = nodes(task);
+        if count > 1 {
+            let descriptors =
+                task.get("features").map_or(0, |v| v.shape().into_iter().last().unwrap_or(0));
+            let columns = descriptors.saturating_mul(count).saturating_mul(depth);
+            within("the kernel of its tasks", bytes(columns, NODE_BYTES), budget)?;
+        }
         let free = self.tasks.min(FREE_UP_TO);
         within("the covariances between its tasks", bytes(free * free, ENTRY_BYTES), budget)
     }

@@ -233,7 +233,7 @@ fn owner<'a>(spec: &'a mut Spec, name: &str) -> &'a mut Spec {
 
 /// Writes a value at a path such as `parts[1].lengthscale`. Nodes that add no step to the path
 /// (`Scale` below its own value, `Columns`) pass it on to their only child.
-fn write_value(spec: &mut Spec, path: &str, value: Value) {
+pub(crate) fn write_value(spec: &mut Spec, path: &str, value: Value) {
     if let Some(rest) = path.strip_prefix("parts[")
         && matches!(spec.name.as_str(), "Sum" | "Product")
         && let Some((index, rest)) = rest.split_once("].")

@@ -118,6 +118,44 @@ impl KroneckerFactor {
         DirectionVariances::new(self.congruence(), stored, rest, clipped)
     }
 
+    /// Variances (m, S) at rows with cross-kernel `cross` (m, n) and prior variances `k(x, x)` (m) of
+    /// tasks whose covariances with the training tasks are `between` (T, S) and whose own variances are
+    /// `variances` (S); and how many came out negative by rounding and were set to zero. For B without
+    /// directions left out.
+    ///
+    /// With `g = W' b` it is `k(x, x) (b** - sum_j g_j^2 / d_j) + sum_j (g_j / d_j)^2 c_j`, two terms that
+    /// are not negative; directions whose d_j is at the level of rounding, where g_j / d_j is 0/0, take
+    /// the direct form `-g_j^2 sum_i q_i^2 / Lam_ij`.
+    pub(crate) fn unseen_variances(
+        &self,
+        cross: ArrayView2<f64>,
+        prior: ArrayView1<f64>,
+        between: ArrayView2<f64>,
+        variances: ArrayView1<f64>,
+    ) -> (Array2<f64>, usize) {
+        let shifts = self.congruence().shifts();
+        let level =
+            shifts.iter().fold(0.0f64, |m, d| m.max(*d)) * shifts.len() as f64 * f64::EPSILON;
+        let g = linalg::matmul(self.congruence().dual_vectors().t(), between);
+        let g2 = g.mapv(|v| v * v);
+        let known = shifts.mapv(|d| if d > level { 1.0 / d } else { 0.0 }).insert_axis(Axis(1));
+        let unexplained = &variances - &(&g2 * &known).sum_axis(Axis(0));
+        let unexplained = unexplained.mapv(|v| v.max(0.0));
+        let mut out = &prior.insert_axis(Axis(1)) * &unexplained;
+        let directions = self.direction_variances(cross, prior);
+        out += &linalg::matmul(directions.stored.view(), (&g2 * &known * &known).view());
+        let small: Vec<usize> = (0..shifts.len()).filter(|&j| shifts[j] <= level).collect();
+        if !small.is_empty() {
+            let mut q2 = linalg::matmul(cross, self.spectrum().vectors.view());
+            q2.mapv_inplace(|v| v * v);
+            let kept = self.inverse_shifts().0.select(Axis(1), &small);
+            let explained = linalg::matmul(q2.view(), kept.view());
+            out -= &linalg::matmul(explained.view(), g2.select(Axis(0), &small).view());
+        }
+        let clipped = directions.clipped + out.iter().filter(|v| **v < 0.0).count();
+        (out.mapv(|v| v.max(0.0)), clipped)
+    }
+
     /// The covariance between rows of each stored direction, and of the rest: the sum that
     /// [`KroneckerFactor::direction_variances`] takes, for pairs of rows with prior `k(x, x')` (m, m).
     pub(crate) fn direction_covariances(

@@ -20,6 +20,11 @@ pub enum ArgumentKind {
     OptionalCount,
     /// A switch, set by the data where it is not given.
     Switch,
+    /// A number that is part of the model only where it is asked for: `false`, `true` for one that is
+    /// learned from a start of its own, or the number it starts at.
+    Added,
+    /// A kernel: a part of the description, not a value of it.
+    Kernel,
     /// One of these words, the first where it is not given.
     Word(&'static [&'static str]),
 }

@@ -7,6 +7,7 @@
 mod diagonal;
 mod fixed;
 mod free_form;
+mod kernel;
 mod low_rank;
 mod low_rank_noise;
 mod noise;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use diagonal::Diagonal;
 pub use fixed::Fixed;
 pub use free_form::FreeForm;
+pub use kernel::{DescriptorKernel, UnseenTasks};
 pub use low_rank::LowRank;
 pub(crate) use noise::NOISE_FLOOR;
 pub use noise::{BoundNoise, Noise};
@@ -28,6 +30,7 @@ pub use registry::{TaskEntry, noises, registry};
 pub use scales::{Moment, TaskScales};
 
 use crate::error::Result;
+use crate::kernel::{Kernel, write_value};
 use crate::op::{NoiseMatrix, TaskAdjoint, TaskMatrix};
 use crate::param::ParamSpec;
 use crate::spec::{Spec, Value};
@@ -64,6 +67,11 @@ pub trait BoundTask: fmt::Debug + Send + Sync {
     /// Parameter values whose B is close to a target moment: the start of learning.
     fn start(&self, target: &Moment) -> Vec<f64>;
 
+    /// The same where values that the target does not determine stay as they are in `phi`.
+    fn start_near(&self, target: &Moment, _phi: &[f64]) -> Vec<f64> {
+        self.start(target)
+    }
+
     /// Moves factors of B off the points that learning could not leave, where a direction of B has
     /// vanished. Values that must be positive are lifted by the layout.
     fn lift(&self, _phi: &mut [f64]) {}
@@ -91,7 +99,23 @@ pub trait BoundTask: fmt::Debug + Send + Sync {
         None
     }
 
-    /// The values to write into the description of the fitted covariance.
+    /// True where B follows from descriptors of the tasks: those that were not seen have theirs too.
+    fn has_descriptors(&self) -> bool {
+        false
+    }
+
+    /// Covariances with tasks of the descriptors given (S, q), which were not seen; `None` where B does
+    /// not follow from descriptors.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`], [`crate::Error::NotFinite`] or [`crate::Error::InvalidValue`] for
+    /// descriptors that do not fit.
+    fn unseen(&self, _phi: &[f64], _features: ArrayView2<f64>) -> Result<Option<UnseenTasks>> {
+        Ok(None)
+    }
+
+    /// The values to write into the description of the fitted covariance; those of its kernel are named
+    /// `kernel.lengthscale` and so on.
     fn describe(&self, phi: &[f64]) -> Vec<(String, Value)> {
         let mut start = 0;
         self.params()
@@ -129,7 +153,11 @@ impl Task {
     /// # Errors
     /// [`crate::Error::UnknownName`] where the name is not registered.
     pub fn from_spec(spec: Spec) -> Result<Self> {
-        registry::find(&spec.name)?;
+        if registry::find(&spec.name)?.has_kernel() {
+            for child in &spec.children {
+                Kernel::from_spec(child.clone())?;
+            }
+        }
         Ok(Task(spec))
     }
 
@@ -159,8 +187,11 @@ impl Task {
     /// # Errors
     /// [`crate::Error::InvalidValue`] or [`crate::Error::UnknownName`] where a value does not fit.
     pub fn bind(&self, scales: &TaskScales) -> Result<Box<dyn BoundTask>> {
-        self.0.check_leaf()?;
-        (registry::find(&self.0.name)?.bind)(&self.0, scales)
+        let entry = registry::find(&self.0.name)?;
+        if !entry.has_kernel() {
+            self.0.check_leaf()?;
+        }
+        (entry.bind)(&self.0, scales)
     }
 
     /// The task covariance with fitted values written into it.
@@ -176,7 +207,14 @@ impl Task {
     /// ```
     pub fn with_values(&self, bound: &dyn BoundTask, phi: &[f64]) -> Task {
         let mut spec = self.0.clone();
-        spec.values.extend(bound.describe(phi));
+        for (name, value) in bound.describe(phi) {
+            match (name.strip_prefix("kernel."), spec.children.first_mut()) {
+                (Some(path), Some(child)) => write_value(child, path, value),
+                _ => {
+                    spec.values.insert(name, value);
+                }
+            }
+        }
         Task(spec)
     }
 }

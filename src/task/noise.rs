@@ -109,6 +109,11 @@ pub trait BoundNoise: fmt::Debug + Send + Sync {
         false
     }
 
+    /// The variance that all tasks share by design, tasks that were not seen among them.
+    fn shared_variance(&self, _psi: &[f64]) -> Option<f64> {
+        None
+    }
+
     /// True where Sigma is zero: all noise is known in advance.
     fn is_none(&self) -> bool {
         false
@@ -223,6 +228,10 @@ impl BoundNoise for Shared {
 
     fn vjp(&self, _psi: &[f64], adjoint: &TaskAdjoint, grad: &mut [f64]) {
         grad[0] += adjoint.diagonal().sum();
+    }
+
+    fn shared_variance(&self, psi: &[f64]) -> Option<f64> {
+        Some(psi[0])
     }
 
     fn jvp(&self, _psi: &[f64], dpsi: &[f64]) -> Array2<f64> {

@@ -1,10 +1,11 @@
 //! Every task covariance and noise, by name: the only list there is.
 
 use super::{
-    BoundTask, Noise, Task, TaskScales, diagonal, fixed, free_form, low_rank, low_rank_noise,
+    BoundTask, Noise, Task, TaskScales, diagonal, fixed, free_form, kernel, low_rank,
+    low_rank_noise,
 };
 use crate::error::{Error, Result};
-use crate::spec::{Argument, Spec};
+use crate::spec::{Argument, ArgumentKind, Spec};
 
 /// One registered task covariance.
 ///
@@ -33,8 +34,26 @@ pub struct TaskEntry {
     pub examples: fn(usize) -> Vec<Task>,
 }
 
-const REGISTRY: &[TaskEntry] =
-    &[free_form::ENTRY, low_rank::ENTRY, low_rank_noise::ENTRY, diagonal::ENTRY, fixed::ENTRY];
+impl TaskEntry {
+    /// True where a kernel is a part of it.
+    ///
+    /// ```
+    /// let with = coregion::task::registry().iter().filter(|entry| entry.has_kernel());
+    /// assert_eq!(with.map(|entry| entry.name).collect::<Vec<_>>(), ["Kernel"]);
+    /// ```
+    pub fn has_kernel(&self) -> bool {
+        self.arguments.iter().any(|argument| argument.kind == ArgumentKind::Kernel)
+    }
+}
+
+const REGISTRY: &[TaskEntry] = &[
+    free_form::ENTRY,
+    low_rank::ENTRY,
+    low_rank_noise::ENTRY,
+    diagonal::ENTRY,
+    kernel::ENTRY,
+    fixed::ENTRY,
+];
 
 /// Every registered task covariance.
 ///

@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("linalg", "error"),
     ("op", "error linalg"),
     ("kernel", "error spec param data"),
-    ("task", "error spec data param op linalg"),
+    ("task", "error spec data param kernel op linalg"),
     ("matrix_kernel", "error spec param data kernel task op"),
     ("gram", "error kernel linalg op"),
     ("solve", "error linalg op"),

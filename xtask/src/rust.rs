@@ -8,8 +8,15 @@ use crate::step::{Outcome, Step, cannot_run, cargo, is_required, run, succeeds};
 /// Packages that need no Python.
 const PACKAGES: &str = "-p coregion -p coregion-stubs -p xtask";
 /// The examples, in `examples`.
-const EXAMPLES: [&str; 6] =
-    ["jura", "irish_wind", "river_flow", "choose_by_leave_out", "jura_cokriging", "wind_gaps"];
+const EXAMPLES: [&str; 7] = [
+    "jura",
+    "irish_wind",
+    "river_flow",
+    "choose_by_leave_out",
+    "jura_cokriging",
+    "wind_gaps",
+    "space_time",
+];
 /// Where the figures of the examples and what they print go, relative to the root of the workspace.
 pub(crate) const FIGURES: &str = "target/figures";
 /// The programs in `benches`.

@@ -7,6 +7,9 @@ use coregion::spec::{Argument, ArgumentKind};
 /// Longest line of documentation.
 const WIDTH: usize = 110;
 
+/// The name of the kernels' base class in annotations: a task covariance is called `Kernel` too.
+pub(crate) const SCALAR_KERNEL: &str = "ScalarKernel";
+
 pub(crate) struct Class {
     pub(crate) module: &'static str,
     pub(crate) base: &'static str,
@@ -45,29 +48,39 @@ impl Class {
             let _ = writeln!(out, "    {} : {}", p.name, p.kind);
             paragraph(&mut out, 8, &p.about);
         }
-        let required = parameters.iter().filter(|p| p.default.is_none());
-        let given: Vec<String> =
-            required.map(|p| format!("{}=[[1.0, 0.5], [0.5, 2.0]]", p.name)).collect();
-        let given = given.join(", ");
-        let shown: Vec<String> = parameters
-            .iter()
-            .map(|p| match &p.default {
-                Some(default) => format!("'{}': {}", p.name, default.replace('"', "'")),
-                None => format!("'{}': [[1.0, 0.5], [0.5, 2.0]]", p.name),
-            })
-            .collect();
-        let _ = write!(
-            out,
-            "\n    Examples\n    --------\n    >>> from coregion.{} import {name}\n    \
-             >>> {name}({given}).get_params()\n    {{{}}}\n    \"\"\"\n",
-            self.module,
-            shown.join(", "),
-            name = self.name,
-        );
+        self.example(&mut out, &parameters);
         if !parameters.is_empty() {
             self.constructor(&mut out, &parameters);
         }
         out
+    }
+
+    fn example(&self, out: &mut String, parameters: &[Parameter]) {
+        let with_kernel = parameters.iter().any(|p| p.annotation == SCALAR_KERNEL);
+        let example = |p: &Parameter| match p.annotation == SCALAR_KERNEL {
+            true => "RBF()",
+            false => "[[1.0, 0.5], [0.5, 2.0]]",
+        };
+        let required = parameters.iter().filter(|p| p.default.is_none());
+        let given: Vec<String> = required.map(|p| format!("{}={}", p.name, example(p))).collect();
+        let shown: Vec<String> = parameters
+            .iter()
+            .map(|p| match &p.default {
+                Some(default) => format!("'{}': {}", p.name, default.replace('"', "'")),
+                None => format!("'{}': {}", p.name, example(p)),
+            })
+            .collect();
+        let import = if with_kernel { "    >>> from coregion.kernels import RBF\n" } else { "" };
+        let _ = write!(
+            out,
+            "\n    Examples\n    --------\n{import}    >>> from coregion.{} import {name}\n    \
+             >>> {name}({}).get_params({})\n    {{{}}}\n    \"\"\"\n",
+            self.module,
+            given.join(", "),
+            if with_kernel { "deep=False" } else { "" },
+            shown.join(", "),
+            name = self.name,
+        );
     }
 
     fn constructor(&self, out: &mut String, parameters: &[Parameter]) {
@@ -123,6 +136,8 @@ fn kind(kind: ArgumentKind) -> &'static str {
         ArgumentKind::Numbers(_) | ArgumentKind::Given(_) => "numbers",
         ArgumentKind::Count(_) | ArgumentKind::OptionalCount => "count",
         ArgumentKind::Switch => "switch",
+        ArgumentKind::Added => "added",
+        ArgumentKind::Kernel => "kernel",
         ArgumentKind::Word(_) => "word",
     }
 }
@@ -166,6 +181,17 @@ fn parameter(argument: &Argument, base: &str) -> Parameter {
             true,
             "bool or \"auto\", default \"auto\"".to_string(),
         ),
+        ArgumentKind::Added => {
+            about.push_str(
+                " ``False`` is none, ``True`` one that is learned from a start of its own, a number is where \
+                 it starts.",
+            );
+            let kind = "bool or float, default False".to_string();
+            ("bool | float".to_string(), Some("False".to_string()), false, kind)
+        }
+        ArgumentKind::Kernel => {
+            (SCALAR_KERNEL.to_string(), None, false, "Kernel, of `coregion.kernels`".to_string())
+        }
         ArgumentKind::Word(words) => {
             let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
             let first = quoted.first().cloned().unwrap_or_default();

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use class::Class;
+use class::{Class, SCALAR_KERNEL};
 use coregion::{kernel, task};
 
 /// Kernels that are made by operators, which the package writes by hand.
@@ -82,13 +82,17 @@ fn module(intro: &str, imported: &[&str], classes: &[Class]) -> String {
     let bodies: Vec<String> = classes.iter().map(Class::text).collect();
     let typed = |word: &str| bodies.iter().any(|body| body.contains(word));
     let literal = if typed("Literal[") { ", Literal" } else { "" };
+    let kernel = match typed(SCALAR_KERNEL) {
+        true => format!("\n    from ._description import Kernel as {SCALAR_KERNEL}\n"),
+        false => String::new(),
+    };
     format!(
         "\"\"\"{intro}\n\nWritten by ``cargo xtask stubs`` from the registries of the core; not to be edited.\n\
          \"\"\"\n\n\
          from __future__ import annotations\n\n\
          from typing import TYPE_CHECKING, ClassVar{literal}\n\n\
          from ._description import {}\n\n\
-         if TYPE_CHECKING:\n    from collections.abc import Sequence\n\n    from numpy.typing import ArrayLike\n\n\n\
+         if TYPE_CHECKING:\n    from collections.abc import Sequence\n\n    from numpy.typing import ArrayLike\n{kernel}\n\n\
          {}\n\n\
          __all__ = [\n{names}]\n",
         imported.join(", "),
