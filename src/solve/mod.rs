@@ -8,6 +8,9 @@ mod dense;
 mod iterative;
 mod kronecker;
 mod leave_out;
+mod mixed;
+mod mixed_gaps;
+mod mixed_posterior;
 mod observed;
 mod resolvent;
 mod schur;
@@ -29,6 +32,7 @@ pub(crate) use leave_out::{
     LN_TAU, fixed_effects, group_rows, leave_out, row_covariances, squares_times,
 };
 pub use leave_out::{LeaveOut, LeftOut, Precision, PrecisionDiagonals, Residuals, TaskMeans};
+pub use mixed::MixedFactor;
 pub(crate) use resolvent::{Combined, Resolvent};
 pub use schur::SchurFactor;
 pub use select::Solver;
@@ -242,6 +246,11 @@ pub trait Factor: std::fmt::Debug + Send + Sync {
 
     /// The factor of a complete table, where it is one.
     fn as_kronecker(&self) -> Option<&KroneckerFactor> {
+        None
+    }
+
+    /// The factor of mixed latent functions, where it is one.
+    fn as_mixed(&self) -> Option<&MixedFactor> {
         None
     }
 
