@@ -10,6 +10,7 @@ mod joint;
 mod leave_out;
 mod likelihood;
 mod mean;
+mod mixing;
 mod model;
 mod posterior;
 mod profile;
@@ -17,6 +18,7 @@ mod sample;
 mod scaling;
 mod start;
 mod start_from_rows;
+mod start_mixed;
 mod table;
 mod term;
 

@@ -5,7 +5,5 @@ mod mixing;
 mod separable;
 
 pub use coregionalization::Coregionalization;
-pub use mixing::{
-    BoundMixing, Mixing, MixingEntry, MixingScales, MixingStart, mixings, principal,
-};
+pub use mixing::{BoundMixing, Mixing, MixingEntry, MixingScales, MixingStart, mixings, principal};
 pub use separable::{BoundSeparable, Separable};

@@ -90,7 +90,8 @@ impl MixedTasks {
             return Err(not_positive("the noise of the latent functions", detail));
         }
         // Columns of unit length: the lengths say nothing of the rank.
-        let lengths: Array1<f64> = whitened.columns().into_iter().map(|c| c.dot(&c).sqrt()).collect();
+        let lengths: Array1<f64> =
+            whitened.columns().into_iter().map(|c| c.dot(&c).sqrt()).collect();
         let unit = &whitened / &lengths;
         let gram = linalg::matmul(unit.t(), unit.view());
         let lower = linalg::cholesky(gram.view())
@@ -218,7 +219,8 @@ impl MixedTasks {
         let noises = (&products * w).sum_axis(Axis(0));
         // dP = (I - P) dW pinv(W) and its transpose.
         let through = linalg::matmul(products.view(), self.inverse.view());
-        let inside = linalg::matmul(self.inverse.view(), linalg::matmul(w.t(), through.view()).view());
+        let inside =
+            linalg::matmul(self.inverse.view(), linalg::matmul(w.t(), through.view()).view());
         let outside = through - linalg::matmul(w.view(), inside.view());
         whitened = whitened + (&products * &self.noises - outside) * 2.0;
         let sigma = self.noise().to_dense();

@@ -19,8 +19,8 @@ use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
 use super::mixed_gaps::Gaps;
 use super::mixed_posterior::LatentCovariances;
 use super::{
-    Adjoints, Estimate, Factor, LN_TAU, LeaveOut, Residuals, RowCovariances, SolveReport, TaskMeans,
-    log_gaussian,
+    Adjoints, Estimate, Factor, LN_TAU, LeaveOut, Residuals, RowCovariances, SolveReport,
+    TaskMeans, log_gaussian,
 };
 use crate::error::{Error, Result};
 use crate::linalg;
@@ -422,8 +422,9 @@ fn left_out_refused() -> Error {
         options: "the solver mixed and closed-form leave-out of anything but rows or entries of a \
                   complete table at held means"
             .to_string(),
-        advice: "choose the solver dense, or leave groups of rows out by `FittedMultiTaskGp::k_fold`"
-            .to_string(),
+        advice:
+            "choose the solver dense, or leave groups of rows out by `FittedMultiTaskGp::k_fold`"
+                .to_string(),
     }
 }
 

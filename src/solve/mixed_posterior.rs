@@ -43,9 +43,7 @@ impl RowCovariances for LatentCovariances {
     fn variances(&self) -> (Array2<f64>, usize) {
         let h = &self.mixing;
         let out = match self.gains {
-            None => {
-                linalg::matmul(self.variances.view(), h.mapv(|v| v * v).view().reversed_axes())
-            }
+            None => linalg::matmul(self.variances.view(), h.mapv(|v| v * v).view().reversed_axes()),
             Some(_) => {
                 let mut out = Array2::zeros((self.variances.nrows(), h.nrows()));
                 for (i, mut row) in out.rows_mut().into_iter().enumerate() {

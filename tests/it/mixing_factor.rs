@@ -140,7 +140,8 @@ fn adjoints_are_those_of_the_dense_model() {
         let tasks: Vec<Array2<f64>> = expected.tasks.iter().map(|g| g.to_dense()).collect();
         let sigma = expected.noise.to_dense();
         let pulled = case.bound.pull(&case.values, case.noise.view(), &tasks, &sigma).unwrap();
-        let ((values, noise), (of_values, of_noise)) = (case.pulled(&adjoint), case.pulled(&pulled));
+        let ((values, noise), (of_values, of_noise)) =
+            (case.pulled(&adjoint), case.pulled(&pulled));
         assert_close(&values, &of_values, 1e-8);
         // Where there are as many latent functions as tasks the likelihood of a projected mixing does
         // not depend on R.

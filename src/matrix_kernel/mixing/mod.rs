@@ -326,14 +326,10 @@ fn ordered(columns: &Array2<f64>, order: &[usize]) -> Array2<f64> {
 ///
 /// # Errors
 /// As [`linalg::eigh`].
-pub fn principal(
-    rows: ndarray::ArrayView2<f64>,
-    m: usize,
-) -> Result<(Array2<f64>, Array1<f64>)> {
+pub fn principal(rows: ndarray::ArrayView2<f64>, m: usize) -> Result<(Array2<f64>, Array1<f64>)> {
     let (k, t) = rows.dim();
     let wide = t > k;
-    let small =
-        if wide { linalg::matmul(rows, rows.t()) } else { linalg::matmul(rows.t(), rows) };
+    let small = if wide { linalg::matmul(rows, rows.t()) } else { linalg::matmul(rows.t(), rows) };
     let (values, vectors) = linalg::eigh(small)?;
     let (n, largest) = (values.len(), values.last().copied().unwrap_or(0.0).max(0.0));
     let mut candidates = Array2::zeros((t, 2 * m));

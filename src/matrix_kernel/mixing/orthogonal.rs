@@ -12,8 +12,11 @@ use crate::op::{MixedAdjoint, MixedTasks, NoiseMatrix};
 use crate::param::{ParamSpec, Transform};
 use crate::spec::{Argument, ArgumentKind, Spec, Value};
 
-pub(super) const LATENTS: Argument =
-    Argument::new("latents", ArgumentKind::Count(1), "latent functions m, at least 1 and at most T");
+pub(super) const LATENTS: Argument = Argument::new(
+    "latents",
+    ArgumentKind::Count(1),
+    "latent functions m, at least 1 and at most T",
+);
 const NAMES: [&str; 5] = ["latents", "latent_noise", "basis", "strength", "latent_variances"];
 /// Noise variances of latent functions start at this share of their mean variance.
 const LATENT_NOISE: f64 = 0.1;
