@@ -13,8 +13,17 @@ const EXAMPLES: [&str; 6] =
 /// Where the figures of the examples and what they print go, relative to the root of the workspace.
 pub(crate) const FIGURES: &str = "target/figures";
 /// The programs in `benches`.
-const BENCHES: [&str; 8] =
-    ["dense", "evaluation", "gaps", "learning", "many_gaps", "many_tasks", "scaling", "selection"];
+const BENCHES: [&str; 9] = [
+    "dense",
+    "evaluation",
+    "gaps",
+    "learning",
+    "many_gaps",
+    "many_tasks",
+    "mixing",
+    "scaling",
+    "selection",
+];
 
 /// Formatting, lints, tests, documentation and examples.
 pub(crate) fn rust(outcomes: &mut Vec<Outcome>) -> bool {
