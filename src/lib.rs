@@ -125,6 +125,7 @@ pub mod prelude {
         Categorical, Constant, Cosine, Kernel, Linear, Matern12, Matern32, Matern52, Periodic,
         Polynomial, RationalQuadratic, Rbf, SpectralMixture,
     };
+    pub use crate::matrix_kernel::Mixing;
     pub use crate::ridge::Criterion;
     pub use crate::solve::{LeaveOut, LeftOut, Solver};
     pub use crate::task::{DescriptorKernel, Diagonal, Fixed, FreeForm, LowRank, Noise, Task};

@@ -208,7 +208,11 @@ impl TaskView {
     /// The task's own entry of B, summed over the terms: the kernel times it is the prior covariance of
     /// its function.
     pub fn variance(&self) -> f64 {
-        let (sigma, posterior) = (self.gp.noise_matrix(), self.gp.posterior());
+        let posterior = self.gp.posterior();
+        if let Some(h) = self.gp.mixing_matrix() {
+            return h.row(self.task).dot(&h.row(self.task));
+        }
+        let sigma = self.gp.noise_matrix();
         let of_term =
             |term: &Term| term.task_matrix(posterior.natural()).diagonal(&sigma)[self.task];
         posterior.model().terms().iter().map(of_term).sum()

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::fitted::FittedMultiTaskGp;
 use super::learning::{Learned, NOTHING, Strategy, gradient_tolerance, learn, while_learning};
+use super::mixing::lost_latents;
 use super::multi_task_gp::MultiTaskGp;
 use super::optimizer::Optimizer;
 use super::report::{FitReport, RestartSummary, Warning};
@@ -50,7 +51,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     }
     settings.cg.check()?;
     let structure = Structure {
-        terms: settings.coregionalization(data.n_tasks()),
+        terms: settings.coregionalization(data.n_tasks())?,
         noise: settings.noise.clone(),
         mean: settings.mean.clone(),
         scaling: settings.scaling,
@@ -87,10 +88,11 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     let best = (0..starts.len())
         .reduce(|a, b| if starts[b].log_posterior > starts[a].log_posterior { b } else { a });
     let best = best.map(|i| starts.swap_remove(i));
-    let natural = best.as_ref().map_or(initial, |l| l.natural.clone());
     let natural = match &best {
-        Some(_) => terms::sorted(&structure, &model, natural),
-        None => natural,
+        Some(learned) => {
+            terms::sorted(&structure, &model, model.canonical(learned.natural.clone())?)
+        }
+        None => initial,
     };
     model.set_cg(structure.cg.clone());
     let model = Arc::new(model);
@@ -125,7 +127,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
     let standard_errors = match (&best, factor) {
         (None, _) => None,
         // Terms share the correlations between tasks among them.
-        (Some(_), _) if model.terms().len() > 1 => None,
+        (Some(_), _) if model.terms().len() > 1 || model.mixing().is_some() => None,
         (Some(_), Some(factor)) => correlation_standard_errors(&model, factor, &natural),
         (Some(_), None) if posterior.factor().report().exact => {
             observed_standard_errors(&model, &natural).ok().flatten()
@@ -243,7 +245,11 @@ fn parameter_warnings(
     data: &Dataset,
 ) -> Vec<Warning> {
     let mut out = Vec::new();
-    let noise = model.noise_matrix(natural);
+    // Of a mixing the variances that it is given, and no matrix that it makes.
+    let noise = match model.mixing() {
+        Some(_) => NoiseMatrix::Diagonal(model.own_noise(natural)),
+        None => model.noise_matrix(natural),
+    };
     if matches!(settings.noise, Noise::Shared | Noise::PerTask | Noise::Full) {
         let scales = model.scales();
         // Of a full covariance the variance of each task's noise given those before it has the floor.
@@ -260,6 +266,10 @@ fn parameter_warnings(
                 out.push(Warning::NoiseAtFloor { name: data.task_names()[t].clone() });
             }
         }
+    }
+    if model.mixing().is_some() {
+        out.extend(lost_latents(model, natural));
+        return out;
     }
     let n_tasks = model.n_tasks();
     // Where every task is constant B is what rounding left of it, and has no rank.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ndarray::{Array2, Array3, Array4, ArrayD, ArrayView2};
+use ndarray::{Array2, Array3, Array4, ArrayD, ArrayView2, s};
 
 use super::report::FitReport;
 use super::structure::Structure;
@@ -13,7 +13,7 @@ use crate::gp::{Posterior, Prediction, Term, Uncertainty};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::Separable;
 use crate::op::{NoiseMatrix, TaskMatrix, correlation};
-use crate::task::{Noise, Task};
+use crate::task::{LowRank, Noise, Task};
 
 /// A multi-task Gaussian process with learned parameters: predicts, samples, and tells what it
 /// learned. Everything is in the user's units. Printing it gives the table of parameters, task
@@ -51,11 +51,17 @@ impl FittedMultiTaskGp {
     ) -> Self {
         let model = posterior.model();
         let natural = posterior.natural();
-        let fitted = |(term, bound): (&Separable, &Term)| Separable {
+        let mixing = model.mixed_tasks(natural).ok().flatten().map(|tasks| tasks.mixing());
+        let fitted = |(q, (term, bound)): (usize, (&Separable, &Term))| Separable {
             kernel: term.kernel.with_values(bound.kernel(), bound.theta(natural)),
-            task: term.task.with_values(bound.task(), bound.phi(natural)),
+            task: match &mixing {
+                // B is h h'.
+                Some(h) => LowRank::starting_at(h.slice(s![.., q..=q]), &vec![0.0; h.nrows()]),
+                None => term.task.with_values(bound.task(), bound.phi(natural)),
+            },
         };
-        let terms = structure.terms.terms.iter().zip(model.terms()).map(fitted).collect();
+        let terms =
+            structure.terms.terms.iter().zip(model.terms()).enumerate().map(fitted).collect();
         FittedMultiTaskGp {
             terms,
             data: Arc::new(data.clone()),

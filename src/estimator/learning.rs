@@ -140,6 +140,11 @@ pub(super) fn learn(
         interruption.tell(&Progress { restart, evaluations, eigendecompositions, log_posterior })
     };
     let (start, spectral) = match model.solver() {
+        Solver::Mixed => (model.start_mixed(&initial)?, None),
+        Solver::Dense | Solver::Cg if model.mixing().is_some() => {
+            let start = model.start_mixed(&initial)?;
+            (on_some_rows(settings, model, start, &mut report)?, None)
+        }
         Solver::Dense | Solver::Cg => {
             let start = model.start_from_rows(&initial)?;
             (on_some_rows(settings, model, start, &mut report)?, None)

@@ -10,6 +10,7 @@ mod fitted_kernel_ridge;
 mod gaps;
 mod kernel_ridge;
 mod learning;
+mod mixing;
 mod multi_task_gp;
 mod optimizer;
 mod report;

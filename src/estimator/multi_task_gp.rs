@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::gp::{Mean, Scaling};
 use crate::kernel::Kernel;
 use crate::learn::Observer;
-use crate::matrix_kernel::{Coregionalization, Separable};
+use crate::matrix_kernel::{Coregionalization, Mixing, Separable};
 use crate::solve::{CgSettings, RANK_TOL, Solver};
 use crate::task::{Diagonal, LowRank, Noise, Task};
 
@@ -50,6 +50,9 @@ pub struct MultiTaskGp {
     pub(super) task: Option<Task>,
     /// The terms after the first.
     pub(super) further: Vec<Separable>,
+    /// What mixes latent functions, in place of terms, and their kernels where they were given.
+    pub(super) mixing: Option<Mixing>,
+    pub(super) latent_kernels: Vec<Kernel>,
     pub(super) noise: Noise,
     pub(super) mean: Mean,
     pub(super) scaling: Scaling,
@@ -74,6 +77,7 @@ impl fmt::Debug for MultiTaskGp {
             .field("kernel", &self.kernel)
             .field("task", &self.task)
             .field("further", &self.further)
+            .field("mixing", &self.mixing)
             .field("noise", &self.noise)
             .field("mean", &self.mean)
             .field("optimizer", &self.optimizer)
@@ -88,6 +92,8 @@ impl MultiTaskGp {
             kernel,
             task: None,
             further: Vec::new(),
+            mixing: None,
+            latent_kernels: Vec::new(),
             noise: Noise::PerTask,
             mean: Mean::Training,
             scaling: Scaling::default(),
@@ -149,11 +155,14 @@ impl MultiTaskGp {
     }
 
     /// The terms for that many tasks.
-    pub(super) fn coregionalization(&self, n_tasks: usize) -> Coregionalization {
+    pub(super) fn coregionalization(&self, n_tasks: usize) -> Result<Coregionalization> {
+        if let Some(mixed) = self.mixed(n_tasks)? {
+            return Ok(mixed);
+        }
         let task = self.task_or_default(n_tasks);
         let mut terms = vec![Separable { kernel: self.kernel.clone(), task }];
         terms.extend(self.further.iter().cloned());
-        Coregionalization { terms }
+        Ok(terms.into())
     }
 
     /// The noise.

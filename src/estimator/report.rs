@@ -105,6 +105,13 @@ pub enum Warning {
         /// Their paths.
         paths: Vec<String>,
     },
+    /// A latent function of a mixing that has next to nothing of the signal: fewer of them would do.
+    LostLatent {
+        /// Its place among the latent functions.
+        latent: usize,
+        /// Its share of the variance of the signal.
+        share: f64,
+    },
     /// One row tells nothing of the covariances: they are at their start values.
     OneRow,
     /// The search for better penalties than those of the grid went as far as it may without reaching a
@@ -192,6 +199,11 @@ impl fmt::Display for Warning {
                 f,
                 "held without a value given, at where learning would have started: {}",
                 paths.join(", ")
+            ),
+            Warning::LostLatent { latent, share } => write!(
+                f,
+                "latent function {latent} has {} of the signal: fewer of them would do",
+                number(*share)
             ),
             Warning::OneRow => {
                 write!(

@@ -37,6 +37,13 @@ impl SingleTaskGps {
             .map(|(t, part)| {
                 let mut one = settings.clone().task(Diagonal::new());
                 one.further.iter_mut().for_each(|term| term.task = Diagonal::new());
+                // One task has nothing to mix: the first latent function's kernel is its own.
+                if one.mixing.take().is_some() {
+                    one.kernel = one.latent_kernels.first().cloned().unwrap_or(one.kernel);
+                    one.latent_kernels.clear();
+                    one.fixed.retain(|path| path.starts_with("terms[0]."));
+                    one.ties.retain(|(a, b)| [a, b].iter().all(|p| p.starts_with("terms[0].")));
+                }
                 // What is held or tied between tasks has no place in a model of one.
                 let of_kernel = |path: &String| path.contains("].kernel.");
                 one.fixed.retain(of_kernel);

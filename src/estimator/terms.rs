@@ -17,6 +17,9 @@ const COMPARED_ON: usize = 200;
 /// The share of each term in the variance of the signal at the training rows, each task measured in its
 /// own scale: they sum to 1.
 fn shares(model: &Model, natural: &[f64]) -> Vec<f64> {
+    if let Some(of_latents) = model.latent_shares(natural) {
+        return of_latents.to_vec();
+    }
     let (noise, x) = (model.noise_matrix(natural), model.x());
     let of_term = |term: &Term| {
         let own = term.task_matrix(natural).diagonal(&noise);
@@ -32,7 +35,8 @@ fn shares(model: &Model, natural: &[f64]) -> Vec<f64> {
 /// share of the signal, the largest first. Models with values held or tied by path are left as they are.
 pub(super) fn sorted(structure: &Structure, model: &Model, natural: Vec<f64>) -> Vec<f64> {
     let (written, bound) = (&structure.terms.terms, model.terms());
-    if bound.len() < 2 || !structure.fixed.is_empty() || !structure.ties.is_empty() {
+    let mixed = structure.terms.mixing.is_some();
+    if mixed || bound.len() < 2 || !structure.fixed.is_empty() || !structure.ties.is_empty() {
         return natural;
     }
     let shares = shares(model, &natural);
@@ -56,7 +60,7 @@ pub(super) fn sorted(structure: &Structure, model: &Model, natural: Vec<f64>) ->
 /// What deserves attention: terms without a share of the signal, and terms that could be one.
 pub(super) fn warnings(model: &Model, natural: &[f64]) -> Vec<Warning> {
     let terms = model.terms();
-    if terms.len() < 2 {
+    if terms.len() < 2 || model.mixing().is_some() {
         return Vec::new();
     }
     let shares = shares(model, natural);

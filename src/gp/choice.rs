@@ -87,6 +87,7 @@ impl Model {
             no_noise: self.noise.is_none(),
             full_noise: self.noise.is_free_factor(),
             n_terms: self.terms().len(),
+            mixed: self.mixing().is_some(),
             factored: self.kept_rank().is_some(),
             cg_vectors: self
                 .cg

@@ -195,11 +195,12 @@ impl Model {
     /// The covariance of the observed entries.
     pub(super) fn covariance(&self, natural: &[f64]) -> MaskedKronecker {
         let noise = self.noise_matrix(natural);
-        let of_term = |term: &Term| KroneckerTerm {
+        let of_term = |(term, task): (&Term, Array2<f64>)| KroneckerTerm {
             gram: Arc::new(term.gram(natural, self.x())),
-            task: term.task_matrix(natural).to_dense(&noise),
+            task,
         };
-        let terms = self.terms().iter().map(of_term).collect();
+        let tasks = self.task_covariances(natural);
+        let terms = self.terms().iter().zip(tasks).map(of_term).collect();
         let (known, pattern) = (self.table.known.clone(), Arc::clone(self.pattern()));
         MaskedKronecker::sum(terms, noise, known, pattern)
     }
@@ -244,6 +245,7 @@ impl Model {
                 let (gram, residuals) = (self.gram(natural), self.residuals(natural));
                 Ok(Box::new(CholeskysFactor::new(gram, congruence, residuals.view(), why)?))
             }
+            Solver::Mixed => Ok(Box::new(self.factored_by_latents(natural)?)),
             Solver::Dense => {
                 let (covariance, residuals) = (self.covariance(natural), self.residuals(natural));
                 Ok(Box::new(DenseFactor::new(covariance, residuals.view(), why)?))
@@ -306,11 +308,19 @@ impl Model {
         natural: &[f64],
         with_kernels: bool,
     ) -> Result<(f64, Vec<f64>)> {
-        let adjoints = factor.adjoints(with_kernels)?;
         let mut gradient = vec![0.0; natural.len()];
-        self.add_task_gradient(&adjoints.tasks, &adjoints.noise, natural, &mut gradient);
-        for (term, kernel) in self.terms().iter().zip(&adjoints.kernels) {
-            self.add_kernel_gradient(term, kernel, natural, &mut gradient);
+        if let Some(mixed) = factor.as_mixed() {
+            self.add_mixed_gradient(mixed, natural, with_kernels, &mut gradient)?;
+        } else {
+            let adjoints = factor.adjoints(with_kernels)?;
+            let (tasks, noise) = (&adjoints.tasks, &adjoints.noise);
+            match self.mixing() {
+                Some(_) => self.pull_mixing_gradient(tasks, noise, natural, &mut gradient)?,
+                None => self.add_task_gradient(tasks, noise, natural, &mut gradient),
+            }
+            for (term, kernel) in self.terms().iter().zip(&adjoints.kernels) {
+                self.add_kernel_gradient(term, kernel, natural, &mut gradient);
+            }
         }
         let sums = factor.dual().sum_axis(Axis(0));
         gradient[self.mean_range()].copy_from_slice(sums.as_slice().unwrap_or_default());

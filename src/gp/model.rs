@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use ndarray::{Array1, Array2, Axis};
 
+use super::mixing::{self, MixedPart, check_noise};
 use super::table::Table;
 use super::term::Term;
 use super::{Mean, Scaling};
@@ -43,6 +44,8 @@ use crate::task::{BoundNoise, BoundTask, Noise, TaskScales};
 #[derive(Debug)]
 pub struct Model {
     terms: Vec<Term>,
+    /// What mixes the terms, where they are latent functions.
+    pub(super) mixed: Option<MixedPart>,
     pub(super) noise: Arc<dyn BoundNoise>,
     layout: Layout,
     kernel_range: Range<usize>,
@@ -87,9 +90,17 @@ impl Model {
         } else {
             (Array1::ones(data.n_tasks()), 1.0)
         };
-        let terms = terms.into().terms;
+        let Coregionalization { terms, mixing } = terms.into();
+        let alike = terms.windows(2).all(|pair| pair[0].kernel == pair[1].kernel);
         let bind = |term: &Separable| term.bind(table.x.view(), &statistics, std.clone(), pooled);
-        let bound = terms.iter().map(bind).collect::<Result<Vec<_>>>()?;
+        let mut bound = terms.iter().map(bind).collect::<Result<Vec<_>>>()?;
+        let mixing = match &mixing {
+            None => None,
+            Some(mixing) => {
+                check_noise(noise)?;
+                Some(mixing::bind(mixing, &mut bound, std.clone())?)
+            }
+        };
         let Some(first) = bound.first() else {
             return Err(Error::Incompatible {
                 options: "`terms` without any term".to_string(),
@@ -115,7 +126,11 @@ impl Model {
             (0..).zip(&bound).map(|(q, b)| push("kernel", q, b.kernel.params())).collect();
         let tasks: Vec<Range<usize>> =
             (0..).zip(&bound).map(|(q, b)| push("task", q, b.task.params())).collect();
-        let (kernel_range, task_range) = (whole(&kernels), whole(&tasks));
+        let (kernel_range, mut task_range) = (whole(&kernels), whole(&tasks));
+        let mixed = mixing.map(|bound| {
+            task_range = layout.push("mixing", bound.params());
+            MixedPart { bound: bound.into(), range: task_range.clone(), alike }
+        });
         let ranges = kernels.into_iter().zip(tasks);
         let terms = bound.into_iter().zip(ranges).map(|(b, (k, t))| Term::new(b, k, t)).collect();
         let noise_range = layout.push("noise", noise.params());
@@ -126,6 +141,7 @@ impl Model {
         let mean_range = layout.push("mean", &[offset]);
         let mut model = Model {
             terms,
+            mixed,
             noise: noise.into(),
             layout,
             kernel_range,
@@ -149,6 +165,7 @@ impl Model {
     pub(crate) fn of_rows(&self, rows: &[usize]) -> Result<Model> {
         let mut model = Model {
             terms: self.terms.clone(),
+            mixed: self.mixed.clone(),
             noise: Arc::clone(&self.noise),
             layout: self.layout.clone(),
             kernel_range: self.kernel_range.clone(),
@@ -298,11 +315,17 @@ impl Model {
 
     /// B of the first term at natural values.
     pub fn task_matrix(&self, natural: &[f64]) -> TaskMatrix {
-        self.first().task_matrix(natural)
+        match self.mixed_tasks(natural) {
+            Ok(Some(tasks)) => TaskMatrix::Dense(tasks.task(0)),
+            _ => self.first().task_matrix(natural),
+        }
     }
 
     /// B (T, T) of each term at natural values.
     pub fn task_covariances(&self, natural: &[f64]) -> Vec<Array2<f64>> {
+        if let Ok(Some(tasks)) = self.mixed_tasks(natural) {
+            return (0..tasks.n_latents()).map(|q| tasks.task(q)).collect();
+        }
         let noise = self.noise_matrix(natural);
         self.terms.iter().map(|term| term.task_matrix(natural).to_dense(&noise)).collect()
     }
@@ -312,9 +335,14 @@ impl Model {
         self.task_covariances(natural).into_iter().reduce(|a, b| a + b).unwrap_or_default()
     }
 
-    /// Sigma at natural values.
+    /// Sigma at natural values; not a number where a mixing has none there.
     pub fn noise_matrix(&self, natural: &[f64]) -> NoiseMatrix {
-        self.noise.matrix(self.psi(natural))
+        let Some(mixing) = self.mixing() else {
+            return self.noise.matrix(self.psi(natural));
+        };
+        let noise = mixing.noise(self.mixing_values(natural), self.own_noise(natural).view());
+        let nowhere = || Array1::from_elem(self.n_tasks(), f64::NAN);
+        noise.unwrap_or_else(|_| NoiseMatrix::Diagonal(nowhere()))
     }
 
     /// Eigendecompositions made so far.

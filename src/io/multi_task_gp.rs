@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::estimator::{FittedMultiTaskGp, Structure};
 use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
-use crate::matrix_kernel::{Coregionalization, Separable};
+use crate::matrix_kernel::{Coregionalization, Mixing, Separable};
 use crate::solve::{CgSettings, Factor, RANK_TOL, Solver, check_rank_tol};
 use crate::spec::Spec;
 use crate::task::{Noise, Task};
@@ -45,6 +45,9 @@ struct Document<'a> {
     /// Kernels and task covariances of the terms after the first, by turns, below one node.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     further: Option<&'a RawValue>,
+    /// What mixes the terms, where they are latent functions.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    mixing: Option<&'a RawValue>,
     noise: String,
     mean: String,
     scale_x: bool,
@@ -73,6 +76,7 @@ struct Document<'a> {
 fn features(
     layout: Layout,
     terms: &[[&Spec; 2]],
+    mixing: Option<&Mixing>,
     noise: &str,
     mean: &str,
     [with_noise_variances, low_rank]: [bool; 2],
@@ -81,6 +85,7 @@ fn features(
     more.extend(with_noise_variances.then(|| NOISE_VARIANCES.to_string()));
     more.extend(low_rank.then(|| LOW_RANK.to_string()));
     more.extend((terms.len() > 1).then(|| FURTHER_TERMS.to_string()));
+    more.extend(mixing.map(|mixing| format!("mixing/{}", mixing.spec().name)));
     let of_terms = terms.iter().flat_map(|[kernel, task]| required(layout, kernel, task, &more));
     of_terms.collect::<BTreeSet<String>>().into_iter().collect()
 }
@@ -106,7 +111,22 @@ fn read_terms(first: [Spec; 2], further: Option<Spec>) -> Result<Coregionalizati
         };
         terms.push(Separable { kernel: Kernel::from_spec(kernel)?, task: Task::from_spec(task)? });
     }
-    Ok(Coregionalization { terms })
+    Ok(terms.into())
+}
+
+/// The mixing of some terms and tasks, which has values for each of both among the parameters.
+fn read_mixing(
+    tree: &RawValue,
+    terms: &Coregionalization,
+    n_tasks: usize,
+    n_parameters: usize,
+) -> Result<Mixing> {
+    let mixing = Mixing::from_spec(read_tree("mixing", tree)?)?;
+    let m = mixing.n_latents()?;
+    if m != terms.terms.len() || m.saturating_mul(n_tasks) > n_parameters {
+        return Err(refuse("its mixing does not fit its terms", NOT_OURS));
+    }
+    Ok(mixing)
 }
 
 /// # Errors
@@ -139,6 +159,10 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
     let [kernel, task] = specs[0];
     let (kernel, task) = (to_raw("the kernel", kernel)?, to_raw("B", task)?);
     let further = further.map(|tree| to_raw("the terms", &tree)).transpose()?;
+    if let Some(mixing) = &terms.mixing {
+        check_size("mixing", mixing.spec())?;
+    }
+    let mixing = terms.mixing.as_ref().map(|m| to_raw("the mixing", m.spec())).transpose()?;
     let (fixed, ties) = (distinct(fixed), distinct(ties));
     if fixed.len().max(ties.len()) > MANY_PATHS {
         let problem = format!("the model has more than {MANY_PATHS} paths held or tied");
@@ -154,6 +178,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
         kernel: &kernel,
         task: &task,
         further: further.as_deref(),
+        mixing: mixing.as_deref(),
         noise: noise_name.to_string(),
         mean: mean_name.to_string(),
         scale_x: scaling.x,
@@ -176,7 +201,14 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
     let more = [data.noise_variances().is_some(), kept_rank_tol.is_some()];
     let mut out = Container {
         kind: KIND.to_string(),
-        requires: features(data.layout(), &specs, noise_name, mean_name, more),
+        requires: features(
+            data.layout(),
+            &specs,
+            terms.mixing.as_ref(),
+            noise_name,
+            mean_name,
+            more,
+        ),
         document,
         arrays: BTreeMap::new(),
     };
@@ -226,12 +258,15 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
     let layout = required_layout(&file.requires);
     let terms = [kernel, task];
     let further = document.further.map(|tree| read_tree("list of terms", tree)).transpose()?;
-    let terms = read_terms(terms, further)?;
+    let mut terms = read_terms(terms, further)?;
+    terms.mixing =
+        document.mixing.map(|tree| read_mixing(tree, &terms, t, parameters.len())).transpose()?;
     let specs: Vec<[&Spec; 2]> =
         terms.terms.iter().map(|term| [term.kernel.spec(), term.task.spec()]).collect();
     let with_noise_variances = file.arrays.contains_key("noise_variances");
     let more = [with_noise_variances, document.rank_tol.is_some()];
-    let needed = features(layout, &specs, &document.noise, &document.mean, more);
+    let mixing = terms.mixing.as_ref();
+    let needed = features(layout, &specs, mixing, &document.noise, &document.mean, more);
     if file.requires != needed {
         return Err(refuse("what it requires is not what its document needs", NOT_OURS));
     }

@@ -118,6 +118,13 @@ pub enum TaskAdjoint {
         /// `sum(G o Sigma)`.
         noise_inner: f64,
     },
+    /// A diagonal matrix, for covariances that are diagonal themselves.
+    Diagonal {
+        /// The diagonal of G (T).
+        diagonal: Array1<f64>,
+        /// `sum(G o Sigma)`.
+        noise_inner: f64,
+    },
     /// `L^-1 (Z' diag(w) Z - V diag(weights) V' - rest I) L^-1 / 2` for a diagonal `Sigma = L L`:
     /// never formed, and without a copy of Z.
     Factored {
@@ -152,6 +159,7 @@ impl TaskAdjoint {
     pub fn times(&self, m: ArrayView2<f64>) -> Array2<f64> {
         match self {
             TaskAdjoint::Dense { matrix, .. } => linalg::matmul(matrix.view(), m),
+            TaskAdjoint::Diagonal { diagonal, .. } => &m * &diagonal.view().insert_axis(Axis(1)),
             TaskAdjoint::Factored {
                 rows,
                 row_weights,
@@ -179,6 +187,7 @@ impl TaskAdjoint {
     pub fn diagonal(&self) -> Array1<f64> {
         match self {
             TaskAdjoint::Dense { matrix, .. } => matrix.diag().to_owned(),
+            TaskAdjoint::Diagonal { diagonal, .. } => diagonal.clone(),
             TaskAdjoint::Factored {
                 rows,
                 row_weights,
@@ -201,9 +210,9 @@ impl TaskAdjoint {
     /// `sum(G o Sigma)`: the derivative with respect to a multiple of the noise covariance.
     pub fn noise_inner(&self) -> f64 {
         match self {
-            TaskAdjoint::Dense { noise_inner, .. } | TaskAdjoint::Factored { noise_inner, .. } => {
-                *noise_inner
-            }
+            TaskAdjoint::Dense { noise_inner, .. }
+            | TaskAdjoint::Diagonal { noise_inner, .. }
+            | TaskAdjoint::Factored { noise_inner, .. } => *noise_inner,
         }
     }
 
@@ -211,6 +220,7 @@ impl TaskAdjoint {
     pub fn to_dense(&self) -> Array2<f64> {
         match self {
             TaskAdjoint::Dense { matrix, .. } => matrix.clone(),
+            TaskAdjoint::Diagonal { diagonal, .. } => Array2::from_diag(diagonal),
             TaskAdjoint::Factored { inverse_root, .. } => {
                 self.times(Array2::eye(inverse_root.len()).view())
             }

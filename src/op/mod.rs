@@ -2,12 +2,14 @@
 
 mod adjoint;
 mod masked_kronecker;
+mod mixed_tasks;
 mod noise_matrix;
 mod pattern;
 mod task_matrix;
 
 pub use adjoint::{Adjoint, TaskAdjoint};
 pub use masked_kronecker::{KroneckerTerm, MaskedKronecker};
+pub use mixed_tasks::{MixedAdjoint, MixedTasks};
 pub use noise_matrix::NoiseMatrix;
 pub(crate) use noise_matrix::NoiseRoot;
 pub use pattern::Pattern;

@@ -9,6 +9,9 @@ mod iterative;
 mod kronecker;
 mod leave_out;
 mod low_rank;
+mod mixed;
+mod mixed_gaps;
+mod mixed_posterior;
 mod observed;
 mod resolvent;
 mod schur;
@@ -32,6 +35,7 @@ pub(crate) use leave_out::{
 pub use leave_out::{LeaveOut, LeftOut, Precision, PrecisionDiagonals, Residuals, TaskMeans};
 pub use low_rank::Truncation;
 pub(crate) use low_rank::{RANK_TOL, check_rank_tol};
+pub use mixed::MixedFactor;
 pub(crate) use resolvent::{Combined, Resolvent};
 pub use schur::SchurFactor;
 pub use select::Solver;
@@ -250,6 +254,11 @@ pub trait Factor: std::fmt::Debug + Send + Sync {
 
     /// The factor of a complete table, where it is one.
     fn as_kronecker(&self) -> Option<&KroneckerFactor> {
+        None
+    }
+
+    /// The factor of mixed latent functions, where it is one.
+    fn as_mixed(&self) -> Option<&MixedFactor> {
         None
     }
 

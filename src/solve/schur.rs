@@ -298,7 +298,7 @@ impl Factor for SchurFactor {
                 TaskAdjoint::Dense { matrix: matrix + added(c), noise_inner: base + noise_inner(c) }
             }
             // The congruence stores every direction, and then the adjoint is a matrix.
-            other @ TaskAdjoint::Factored { .. } => other,
+            other => other,
         };
         Ok(Adjoints {
             tasks: vec![with(self.filled.task_adjoint(), &sides.0)],

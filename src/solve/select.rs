@@ -6,13 +6,14 @@
 //! | `low-rank` | complete tables | to a bound | n r^2 + r^3 / 3, then (r + T) T^2 a step | 5 n^2 + 10 n T |
 //! | `choleskys` | complete tables, T up to 64 | yes | T n^3 | (T + 3) n^2 |
 //! | `schur` | one noise covariance at every row | yes | kronecker + n m^2 + T m n (m + n) | + T m n + 3 m^2 |
+//! | `mixed` | mixed latent functions | yes | Q n^3 + M^3 + Q M n (M + n) / 2 | 3 Q n^2 + Q n T + 3 M^2 |
 //! | `dense` | everything | yes | N^3 | 3 N^2 + 2 n^2 |
 //! | `cg` | everything | to a tolerance | products of n^2 T | 2 n^2 + (r + 6 p + 100) N |
 //!
-//! n rows, T tasks, N observed entries, m gaps, r the rank of the Gram matrix or of the preconditioner, p
-//! probes. Left to itself the
+//! n rows, T tasks, N observed entries, m gaps (M of a mixing, which has Q latent functions), r the rank of
+//! the Gram matrix or of the preconditioner, p probes. Left to itself the
 //! selection takes the first that serves in the order: `choleskys` for the single evaluation of few
-//! tasks and `kronecker` otherwise; `schur` where it is cheaper than `dense`, and for more than 12,000
+//! tasks and `kronecker` otherwise; `schur` or `mixed` where it is cheaper than `dense`, and for more than 12,000
 //! observed entries up to 2 n gaps; `dense` up to 12,000 observed entries; any other of the first three;
 //! `cg`. Never `low-rank`: how few columns of a Gram matrix say all of it is known only once they were
 //! taken, and its answers are exact to a bound alone. It needs 3 n r doubles where it serves, and as many as
@@ -66,9 +67,12 @@ pub enum Solver {
     /// Preconditioned conjugate gradients and a stochastic log-determinant: approximate, to tolerances
     /// that the report names.
     Cg,
+    /// One Cholesky factor for each latent function of a mixing, and a Schur complement on the gaps:
+    /// exact, for models with a mixing and one noise covariance at every row.
+    Mixed,
 }
 
-const NAMES: [(Solver, &str); 7] = [
+const NAMES: [(Solver, &str); 8] = [
     (Solver::Auto, "auto"),
     (Solver::Kronecker, "kronecker"),
     (Solver::LowRank, "low-rank"),
@@ -76,6 +80,7 @@ const NAMES: [(Solver, &str); 7] = [
     (Solver::Schur, "schur"),
     (Solver::Dense, "dense"),
     (Solver::Cg, "cg"),
+    (Solver::Mixed, "mixed"),
 ];
 
 impl FromStr for Solver {
@@ -106,6 +111,8 @@ pub(crate) struct Problem {
     pub(crate) n_observed: usize,
     /// Number of separable terms Q.
     pub(crate) n_terms: usize,
+    /// Whether the terms are latent functions of a mixing.
+    pub(crate) mixed: bool,
     /// Whether noise variances of single observations are known.
     pub(crate) known_noise: bool,
     /// Whether Sigma has no variance of its own.
@@ -154,6 +161,9 @@ impl Problem {
         if self.known_noise {
             return Some("it needs the same noise at every row".to_string());
         }
+        if self.mixed {
+            return Some("it needs a task covariance that no mixing makes".to_string());
+        }
         if self.n_terms > 1 {
             return Some(format!("it needs one separable term, and there are {}", self.n_terms));
         }
@@ -176,7 +186,29 @@ impl Problem {
         (spectral + gaps, observed.powi(3))
     }
 
-    fn candidates(&self) -> [Candidate; 6] {
+    /// Why the latent functions are no problems of their own.
+    fn not_mixed(&self) -> Option<String> {
+        if !self.mixed {
+            return Some("it needs a mixing of latent functions".to_string());
+        }
+        self.known_noise.then(|| "it needs the same noise at every row".to_string())
+    }
+
+    /// Multiply-adds of likelihood and gradient by one factor for each latent function.
+    fn mixed_cost(&self) -> f64 {
+        let (n, m, q) = (self.n_rows as f64, self.n_missing() as f64, self.n_terms as f64);
+        q * n.powi(3) + m.powi(3) + q * m * n * (m + n) / 2.0
+    }
+
+    /// Doubles that this takes.
+    fn mixed_doubles(&self) -> f64 {
+        let (n, t, q) = (self.n_rows as f64, self.n_tasks as f64, self.n_terms as f64);
+        let m = self.n_missing() as f64;
+        let of_gaps = if m > 0.0 { q * n * n + 3.0 * m * m + q * m * n } else { 0.0 };
+        (3.0 * q + 1.0) * n * n + (q + 10.0) * n * t + t * t + of_gaps
+    }
+
+    fn candidates(&self) -> [Candidate; 7] {
         let (n, t) = (self.n_rows as f64, self.n_tasks as f64);
         let (m, observed) = (self.n_missing() as f64, self.n_observed as f64);
         let (schur, dense) = self.costs();
@@ -189,6 +221,7 @@ impl Problem {
         let what = match (self.known_noise, self.n_terms) {
             (true, _) => "noise known for single observations",
             (false, 1) => &table,
+            (false, _) if self.mixed => &table,
             (false, _) => &terms,
         };
         // The Gram matrices, and what their gradients take on the way.
@@ -236,6 +269,17 @@ impl Problem {
                      complement on what is missing"
                 ),
                 doubles: 5.0 * n * n + 10.0 * n * t + t * m * n + 3.0 * m * m + whole,
+            },
+            Candidate {
+                solver: Solver::Mixed,
+                refusal: self.not_mixed(),
+                preferred: self.mixed_cost() <= dense
+                    && (self.n_observed <= DENSE_UP_TO || self.n_missing() <= 2 * self.n_rows),
+                why: format!(
+                    "{} mixed latent functions, {table}: one Cholesky factor for each latent function",
+                    self.n_terms
+                ),
+                doubles: self.mixed_doubles(),
             },
             Candidate {
                 solver: Solver::Dense,
@@ -365,6 +409,7 @@ mod tests {
             n_tasks,
             n_observed: n_rows * n_tasks - n_missing,
             n_terms: 1,
+            mixed: false,
             known_noise: false,
             no_noise: false,
             full_noise: false,
@@ -398,6 +443,23 @@ mod tests {
         assert!(problem(400, 12, 400).alternating_is_cheaper());
         assert!(full(0).alternating_is_cheaper() && full(100).alternating_is_cheaper());
         assert!(!full(800).alternating_is_cheaper());
+    }
+
+    #[test]
+    fn latent_functions_are_solved_one_by_one() {
+        let mixed = |p: Problem| Problem { mixed: true, n_terms: 8, ..p };
+        assert_eq!(chosen(mixed(problem(1000, 1000, 0))), Solver::Mixed);
+        assert_eq!(chosen(mixed(problem(1000, 1000, 2000))), Solver::Mixed);
+        assert_eq!(chosen(mixed(problem(1000, 100, 5000))), Solver::Cg);
+        assert_eq!(chosen(mixed(problem(50, 10, 250))), Solver::Mixed); // cheaper than dense
+        assert_eq!(chosen(mixed(problem(100, 10, 950))), Solver::Dense);
+        assert_eq!(
+            chosen(Problem { known_noise: true, ..mixed(problem(50, 10, 0)) }),
+            Solver::Dense
+        );
+        let one = Problem { mixed: true, ..problem(100, 3, 0) };
+        assert_eq!(chosen(Problem { learning: false, ..one }), Solver::Mixed);
+        assert!(select(Solver::Mixed, &problem(100, 3, 0), MEMORY).is_err());
     }
 
     #[test]

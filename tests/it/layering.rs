@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("op", "error linalg"),
     ("kernel", "error spec param data"),
     ("task", "error spec data param kernel op linalg"),
-    ("matrix_kernel", "error spec param data kernel task op"),
+    ("matrix_kernel", "error spec param data kernel task op linalg"),
     ("gram", "error kernel linalg op"),
     ("solve", "error linalg op"),
     ("learn", "error linalg param"),

@@ -29,6 +29,8 @@ mod leave_out_gaps;
 mod lmc;
 mod lmc_learning;
 mod low_rank;
+mod mixing;
+mod mixing_factor;
 mod model_file_refusals;
 mod model_files;
 mod model_files_gaps;

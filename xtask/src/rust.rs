@@ -20,7 +20,7 @@ const EXAMPLES: [&str; 7] = [
 /// Where the figures of the examples and what they print go, relative to the root of the workspace.
 pub(crate) const FIGURES: &str = "target/figures";
 /// The programs in `benches`.
-const BENCHES: [&str; 9] = [
+const BENCHES: [&str; 10] = [
     "dense",
     "evaluation",
     "gaps",
@@ -28,6 +28,7 @@ const BENCHES: [&str; 9] = [
     "low_rank",
     "many_gaps",
     "many_tasks",
+    "mixing",
     "scaling",
     "selection",
 ];
