@@ -10,7 +10,7 @@ use super::LoadOptions;
 use super::container::Container;
 use super::description::{check_size, read_list, read_tree, to_raw};
 use super::features::{
-    FURTHER_TERMS, NOISE_VARIANCES, mean_name, noise_name, required, required_layout,
+    FURTHER_TERMS, NOISE_VARIANCES, mean_name, named_mean, noise_name, required, required_layout,
 };
 use super::parts::{AGREEMENT, Size, bytes, insert_data, matrix, read_document, readable, written};
 use super::refusal::{NOT_OURS, refuse, shown, within};
@@ -21,7 +21,7 @@ use crate::estimator::{FittedMultiTaskGp, Structure};
 use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::{Coregionalization, Separable};
-use crate::solve::{CgSettings, Factor, Solver};
+use crate::solve::{CgSettings, Solver};
 use crate::spec::Spec;
 use crate::task::{Noise, Task};
 
@@ -109,8 +109,19 @@ fn read_terms(first: [Spec; 2], further: Option<Spec>) -> Result<Coregionalizati
 /// # Errors
 /// A refusal where something cannot be kept in a file.
 pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
-    let Structure { terms, noise, mean, scaling, fixed, ties, solver, solver_memory, cg, learns } =
-        gp.structure();
+    let Structure {
+        terms,
+        noise,
+        mean,
+        reml,
+        scaling,
+        fixed,
+        ties,
+        solver,
+        solver_memory,
+        cg,
+        learns,
+    } = gp.structure();
     let (posterior, data) = (gp.posterior(), gp.data());
     let specs: Vec<[&Spec; 2]> =
         terms.terms.iter().map(|term| [term.kernel.spec(), term.task.spec()]).collect();
@@ -134,7 +145,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
     let task_names = to_raw("task names", &gp.task_names().to_vec())?;
     let feature_names = to_raw("feature names", &gp.feature_names().to_vec())?;
     let lists = Lists::of(gp.report())?;
-    let (noise_name, mean_name) = (noise_name(noise), mean_name(mean));
+    let (noise_name, mean_name) = (noise_name(noise), mean_name(mean, *reml)?);
     let document = Document {
         kernel: &kernel,
         task: &task,
@@ -221,10 +232,12 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
     for term in specs {
         size.check_term(term, [parameters.len(); 2], budget)?;
     }
+    let (mean, reml) = read_mean(&mut file, &document.mean, t)?;
     let structure = Structure {
         terms,
         noise: read_noise(&mut file, &document.noise, t)?,
-        mean: read_mean(&mut file, &document.mean, t)?,
+        mean,
+        reml,
         scaling: Scaling { x: document.scale_x, y: document.scale_y },
         fixed: read_list("list of fixed parameters", document.fixed, MANY_PATHS)?,
         ties: read_list("list of ties", document.ties, MANY_PATHS)?,
@@ -251,14 +264,14 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
     check_parameters(&model, &parameters)?;
     within("rebuilding the model", bytes(model.posterior_doubles(), 8), budget)?;
     let posterior = Posterior::new(Arc::new(model), parameters, document.memory_budget)?;
-    check_likelihood(posterior.factor(), document.log_marginal_likelihood)?;
+    check_likelihood(&posterior, document.log_marginal_likelihood)?;
     Ok(FittedMultiTaskGp::new(structure, &data, posterior, standard_errors, report))
 }
 
 /// Refuses a log marginal likelihood that is not the one of the model. What a solver only estimates
 /// may differ by what it says of its own errors.
-fn check_likelihood(factor: &dyn Factor, stored: f64) -> Result<()> {
-    let found = factor.log_likelihood();
+fn check_likelihood(posterior: &Posterior, stored: f64) -> Result<()> {
+    let (factor, found) = (posterior.factor(), posterior.log_likelihood());
     let tolerance = AGREEMENT.max(factor.report().tolerance.unwrap_or(0.0));
     let allowed = tolerance * stored.abs().max(1.0) + STANDARD_ERRORS * factor.log_det().std_err;
     let agree = (found - stored).abs() <= allowed;
@@ -299,13 +312,12 @@ fn read_noise(file: &mut Container, name: &str, n_tasks: usize) -> Result<Noise>
     })
 }
 
-fn read_mean(file: &mut Container, name: &str, n_tasks: usize) -> Result<Mean> {
-    Ok(match name {
-        "zero" => Mean::Zero,
-        "training" => Mean::Training,
-        "given" => Mean::Given(file.take("mean", &[n_tasks])?),
-        other => return Err(refuse(format!("its mean {} is unknown", shown(other)), NOT_OURS)),
-    })
+fn read_mean(file: &mut Container, name: &str, n_tasks: usize) -> Result<(Mean, bool)> {
+    match named_mean(name) {
+        Some(named) => Ok(named),
+        None if name == "given" => Ok((Mean::Given(file.take("mean", &[n_tasks])?), false)),
+        None => Err(refuse(format!("its mean {} is unknown", shown(name)), NOT_OURS)),
+    }
 }
 
 /// Refuses natural values that the model's parameters cannot have.

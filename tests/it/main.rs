@@ -25,6 +25,7 @@ mod layouts;
 mod learning;
 mod leave_out;
 mod leave_out_gaps;
+mod means;
 mod model_file_refusals;
 mod model_files;
 mod model_files_gaps;
