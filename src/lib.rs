@@ -120,7 +120,7 @@ pub mod prelude {
         FittedMultiTaskGp, FittedMultiTaskKernelRidge, MultiTaskGp, MultiTaskKernelRidge,
         Optimizer, SingleTaskGps,
     };
-    pub use crate::gp::{Mean, Prediction, Uncertainty};
+    pub use crate::gp::{Basis, Mean, Prediction, Uncertainty};
     pub use crate::kernel::{
         Categorical, Constant, Cosine, Kernel, Linear, Matern12, Matern32, Matern52, Periodic,
         Polynomial, RationalQuadratic, Rbf, SpectralMixture,

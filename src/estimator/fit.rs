@@ -54,6 +54,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         terms: settings.coregionalization(data.n_tasks())?,
         noise: settings.noise.clone(),
         mean: settings.mean.clone(),
+        reml: settings.reml,
         scaling: settings.scaling,
         fixed: settings.fixed.clone(),
         ties: settings.ties.clone(),
@@ -188,7 +189,7 @@ fn few_data_warnings(model: &Model, data: &Dataset) -> Vec<Warning> {
 /// [`Error::Numerical`] where an estimate of the likelihood is not a number.
 pub(super) fn solve_report(posterior: &Posterior) -> Result<SolveReport> {
     let solve = posterior.factor().report();
-    if !posterior.factor().log_likelihood().is_finite() {
+    if !posterior.log_likelihood().is_finite() {
         return Err(Error::Numerical {
             operation: "the log marginal likelihood".to_string(),
             detail: format!(

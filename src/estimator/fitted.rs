@@ -243,7 +243,7 @@ impl FittedMultiTaskGp {
     /// Log marginal likelihood of the training data: natural log, total, in the user's units,
     /// without priors.
     pub fn log_marginal_likelihood(&self) -> f64 {
-        self.posterior.factor().log_likelihood()
+        self.posterior.log_likelihood()
     }
 
     /// Log marginal likelihood of the training data with some parameters set to other values, and

@@ -23,7 +23,7 @@ const DENSE_UP_TO: usize = 256;
 /// `Cov(f_t(x), f_s(z)) = k(x, z) B[t, s]` and `Cov(e_it, e_is) = Sigma[t, s]`.
 ///
 /// Without further settings B is of rank 2 plus a diagonal (diagonal for one task, of rank 2 plus a
-/// multiple of the noise above 256 tasks), each task has its noise variance and its training mean, and
+/// multiple of the noise above 256 tasks), each task has its noise variance and a constant mean, and
 /// everything is learned by maximising the marginal likelihood under mild priors on lengthscales (and on
 /// variances where data are too few, which the report says). No inducing points, no jitter; exact with
 /// every solver but [`Solver::Cg`], which is taken where no exact one fits. With a complete table a fit
@@ -55,6 +55,7 @@ pub struct MultiTaskGp {
     pub(super) latent_kernels: Vec<Kernel>,
     pub(super) noise: Noise,
     pub(super) mean: Mean,
+    pub(super) reml: bool,
     pub(super) scaling: Scaling,
     pub(super) optimizer: Optimizer,
     pub(super) solver: Solver,
@@ -95,7 +96,8 @@ impl MultiTaskGp {
             mixing: None,
             latent_kernels: Vec::new(),
             noise: Noise::PerTask,
-            mean: Mean::Training,
+            mean: Mean::Constant,
+            reml: false,
             scaling: Scaling::default(),
             optimizer: Optimizer::Auto,
             solver: Solver::Auto,
@@ -186,6 +188,27 @@ impl MultiTaskGp {
     /// The mean of each task.
     pub fn mean(mut self, mean: Mean) -> Self {
         self.mean = mean;
+        self
+    }
+
+    /// Whether the other parameters are learned from the restricted likelihood (REML), which does not take
+    /// the coefficients of an estimated mean as known: variances do not come out too small where
+    /// coefficients are many. The log marginal likelihood is then that of the contrasts of the data that
+    /// the mean does not reach (Harville 1974).
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let gp = MultiTaskGp::new(Rbf::ard()).mean(Mean::Constant).reml(true).fit(&data)?;
+    /// assert!(gp.log_marginal_likelihood().is_finite());
+    /// assert!(MultiTaskGp::new(Rbf::ard()).mean(Mean::Zero).reml(true).fit(&data).is_err());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn reml(mut self, reml: bool) -> Self {
+        self.reml = reml;
         self
     }
 

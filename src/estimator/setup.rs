@@ -14,7 +14,7 @@ use crate::task::Noise;
 /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
 /// let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
 /// let setup = gp.setup();
-/// assert_eq!((setup.noise, setup.mean, setup.solver), (Noise::PerTask, Mean::Training, Solver::Auto));
+/// assert_eq!((setup.noise, setup.mean, setup.solver), (Noise::PerTask, Mean::Constant, Solver::Auto));
 /// # Ok::<(), coregion::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Setup {
     pub noise: Noise,
     /// The mean asked for.
     pub mean: Mean,
+    /// Whether the restricted likelihood was asked for.
+    pub reml: bool,
     /// Whether columns of x have scales of their own, and outputs.
     pub scaling: Scaling,
     /// The solver asked for; the one that served stands in the report.
@@ -42,6 +44,7 @@ impl FittedMultiTaskGp {
         Setup {
             noise: s.noise.clone(),
             mean: s.mean.clone(),
+            reml: s.reml,
             scaling: s.scaling,
             solver: s.solver,
             rank_tol: s.rank_tol,

@@ -15,6 +15,8 @@ pub(crate) struct Structure {
     pub(crate) terms: Coregionalization,
     pub(crate) noise: Noise,
     pub(crate) mean: Mean,
+    /// Whether parameters are learned from the restricted likelihood.
+    pub(crate) reml: bool,
     pub(crate) scaling: Scaling,
     /// Paths held, and pairs of paths tied, in the order they were said.
     pub(crate) fixed: Vec<String>,
@@ -37,6 +39,7 @@ impl Structure {
     /// As [`Model::new`] and [`Model::select_solver`], and for holds and ties that do not fit.
     pub(crate) fn bind(&self, data: &Dataset) -> Result<Model> {
         let mut model = Model::new(data, &self.terms, &self.noise, &self.mean, self.scaling)?;
+        model.set_restricted(self.reml)?;
         // Ties first: what is held is held with all that is tied to it, in whatever order it was said.
         for (path, other) in &self.ties {
             model.layout_mut().tie(path, other)?;

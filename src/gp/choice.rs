@@ -137,7 +137,11 @@ impl Model {
             Solver::Kronecker | Solver::LowRank => n.saturating_mul(2 * d),
             _ => n.saturating_mul(10 * t + 2 * d),
         };
-        let factored = self.problem().doubles(self.solver());
+        let of_mean = match self.solver() {
+            Solver::Kronecker => 0,
+            _ => self.n_coefficients().saturating_mul(self.n_observations()),
+        };
+        let factored = self.problem().doubles(self.solver()).saturating_add(of_mean);
         factored.saturating_add(rows).saturating_add(between_tasks)
     }
 }

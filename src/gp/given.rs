@@ -41,7 +41,8 @@ impl Posterior {
         let mut out = self.predict(xs, uncertainty)?;
         for start in (0..m).step_by(self.tile_rows()) {
             let rows = xs.slice(s![start..(start + self.tile_rows()).min(m), ..]);
-            let covariances = self.at(rows, &self.cross(rows))?;
+            let columns = self.mean_columns(rows)?;
+            let covariances = self.at(rows, &self.cross(rows), columns.view())?;
             for local in 0..rows.nrows() {
                 let i = start + local;
                 let (known, wanted): (Vec<usize>, Vec<usize>) =
@@ -125,7 +126,7 @@ impl Posterior {
             NoiseMatrix::Dense(sigma) => Some(linalg::matmul(dual.view(), sigma.view())),
         };
         let variances = match uncertainty {
-            Uncertainty::Observation => Some(self.whole()?.missing_variances(missing)?),
+            Uncertainty::Observation => Some(self.missing_variances(missing)?),
             _ => None,
         };
         for (place, &(i, t)) in missing.iter().enumerate() {

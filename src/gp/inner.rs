@@ -4,6 +4,7 @@ use super::fisher;
 use super::fisher_factored::factored_step;
 use super::likelihood::{Spectral, SpectralFactor};
 use super::model::Model;
+use super::profiled::Profiled;
 use crate::error::Result;
 use crate::learn::{Objective, Scoring};
 use crate::op::TaskAdjoint;
@@ -20,7 +21,7 @@ pub(super) struct InnerObjective<'a> {
     /// Natural values at the point last evaluated.
     pub(super) natural: Vec<f64>,
     /// The factorisation at the point last evaluated.
-    pub(super) factor: Option<SpectralFactor>,
+    pub(super) factor: Option<Profiled<SpectralFactor>>,
     /// Adjoints of B and Sigma there, once they were asked for.
     adjoints: Option<(TaskAdjoint, TaskAdjoint)>,
 }
@@ -41,7 +42,7 @@ impl<'a> InnerObjective<'a> {
         self.free[self.offset..].copy_from_slice(point);
         self.model.layout().unpack_into(&self.free, &mut self.natural);
         (self.factor, self.adjoints) = (None, None);
-        self.factor = Some(self.model.factor(&self.spectral, &self.natural)?);
+        self.factor = Some(self.model.profiled(&self.spectral, &self.natural)?);
         Ok(())
     }
 }
@@ -51,10 +52,11 @@ impl Objective for InnerObjective<'_> {
         self.visit(point)?;
         let mut gradient = vec![0.0; self.natural.len()];
         let mut value = self.model.layout().log_prior(&self.natural, &mut gradient);
-        if let Some(factor) = &self.factor {
-            let factor = factor.as_factor();
-            value += factor.log_likelihood();
-            let adjoints = factor.adjoints(false)?;
+        if let Some(Profiled { factor, effects }) = &self.factor {
+            let (factor, effects) = (factor.as_factor(), effects.as_ref());
+            value += factor.log_likelihood() + self.model.restriction(effects);
+            let mut adjoints = factor.adjoints(false)?;
+            self.model.restrict(effects, &self.natural, &mut adjoints);
             let (tasks, noise) = (&adjoints.tasks, &adjoints.noise);
             self.model.add_task_gradient(tasks, noise, &self.natural, &mut gradient);
             self.adjoints = adjoints.tasks.into_iter().next().zip(Some(adjoints.noise));
@@ -68,7 +70,7 @@ impl Objective for InnerObjective<'_> {
 impl Scoring for InnerObjective<'_> {
     fn step(&mut self, _point: &[f64], gradient: &[f64], damping: f64) -> Option<Vec<f64>> {
         // With gaps the information is that of the filled table: larger, so that steps are shorter.
-        let factor = self.factor.as_ref()?.kronecker();
+        let factor = self.factor.as_ref()?.factor.kronecker();
         let place = fisher::Place { offset: self.offset, free: &self.free, natural: &self.natural };
         let adjoints = self.adjoints.as_ref()?;
         fisher::separable_step(self.model, factor, adjoints, &place, damping)

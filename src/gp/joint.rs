@@ -48,10 +48,10 @@ impl<F: FnMut(f64) -> Result<()>> Objective for JointObjective<'_, F> {
     fn evaluate(&mut self, point: &[f64]) -> Result<(f64, Vec<f64>)> {
         let layout = self.model.layout();
         layout.unpack_into(point, &mut self.natural);
-        let factor = self.model.factored_from(&self.natural, self.state.as_ref(), true)?;
-        self.state = factor.state();
+        let found = self.model.factored_from(&self.natural, self.state.as_ref(), true)?;
+        self.state = found.factor.state();
         let (mut value, mut gradient) =
-            self.model.value_and_gradient(factor.as_ref(), &self.natural, self.with_kernel)?;
+            self.model.value_and_gradient(&found, &self.natural, self.with_kernel)?;
         value += layout.log_prior(&self.natural, &mut gradient);
         (self.report)(value)?;
         let count = -(self.model.n_observations() as f64);

@@ -1,164 +1,122 @@
-//! The mean of a task that was not seen: ordinary kriging of the means of the training tasks.
+//! The mean of a posterior, and what is not known of it.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2, Axis};
 
+use super::model::Model;
+use super::posterior::Posterior;
 use crate::error::Result;
-use crate::linalg;
-use crate::task::UnseenTasks;
+use crate::solve::{AddedCovariances, FixedEffects, RowCovariances, Rows, views};
 
-/// Part of the variance of a task that is its own, in the kriging of means: without it smooth kernels
-/// would weight the training tasks by numbers of any size.
-const OWN: f64 = 1e-6;
-
-/// Ordinary kriging between tasks (Cressie 1993, sec. 3.2): the means of tasks are one unknown constant
-/// plus s times a process with the correlations R of the learned B.
-///
-/// With the cross-correlations r of a new task the weights are
-/// `w = R^-1 (r + 1 (1 - 1' R^-1 r) / (1' R^-1 1))`, which sum to one, and the variance of the error is
-/// s^2 times `r** - r' R^-1 r + (1 - 1' R^-1 r)^2 / (1' R^-1 1)`. A millionth of the mean variance is
-/// added to the diagonal of R and to r**; a new task that is a training task again has its mean, without
-/// error.
-#[derive(Debug)]
-pub(super) struct Kriging {
-    /// Lower Cholesky factor of R (T, T).
-    root: Array2<f64>,
-    /// `R^-1 1` (T).
-    ones: Array1<f64>,
-    /// Weights (T, S).
-    weights: Array2<f64>,
-    /// Variances of the errors in units of s^2 (S).
-    variances: Array1<f64>,
+/// The coefficients of a mean that was estimated.
+#[derive(Debug, Clone)]
+pub(super) struct Estimated {
+    pub(super) effects: FixedEffects,
+    /// Those of the orthonormal columns (p, T).
+    coefficients: Array2<f64>,
 }
 
-impl Kriging {
-    /// From B (T, T) and what it says of the new tasks: T^3 / 3 operations.
-    ///
-    /// # Errors
-    /// [`crate::Error::NotPositive`] where B is no covariance.
-    pub(super) fn new(b: Array2<f64>, unseen: &UnseenTasks) -> Result<Self> {
-        let t = b.nrows();
-        let size = b.diag().sum() / t as f64;
-        let mut r = b / size;
-        r.diag_mut().mapv_inplace(|v| v + OWN);
-        let root = linalg::cholesky(r.view())?;
-        let inverse = |m: Array2<f64>| {
-            linalg::solve_lower_transpose(
-                root.view(),
-                linalg::solve_lower(root.view(), m.view()).view(),
-            )
-        };
-        let cross = &unseen.cross / size;
-        let ones = inverse(Array2::ones((t, 1))).remove_axis(Axis(1));
-        let mut weights = inverse(cross.clone());
-        let explained = (&weights * &cross).sum_axis(Axis(0));
-        let missing = 1.0 - weights.sum_axis(Axis(0));
-        let total = ones.sum();
-        let mut variances = &unseen.variances / size + OWN - explained;
-        variances += &missing.mapv(|v| v * v / total);
-        variances.mapv_inplace(|v| v.max(0.0));
-        for (s, equal) in unseen.equal.iter().enumerate() {
-            let mut column = weights.column_mut(s);
-            if equal.is_empty() {
-                column.scaled_add(missing[s] / total, &ones);
-                continue;
-            }
-            column.fill(0.0);
-            for &t in equal {
-                column[t] = 1.0 / equal.len() as f64;
-            }
-            variances[s] = 0.0;
-        }
-        Ok(Kriging { root, ones, weights, variances })
-    }
-
-    /// The constant of some means (T) by generalised least squares.
-    fn constant(&self, means: ArrayView1<f64>) -> f64 {
-        self.ones.dot(&means) / self.ones.sum()
-    }
-
-    /// The means of the new tasks (S) from those of the training tasks (T).
-    pub(super) fn means(&self, means: ArrayView1<f64>) -> Array1<f64> {
-        // Around the constant: weights sum to one to rounding only.
-        let constant = self.constant(means);
-        self.weights.t().dot(&means.mapv(|m| m - constant)) + constant
-    }
-
-    /// The variances (S) of the errors of the new tasks' means, with the plug-in
-    /// `s^2 = (m - mu)' R^-1 (m - mu) / (T - 1)`; zero where there is one task.
-    pub(super) fn errors(&self, means: ArrayView1<f64>) -> Array1<f64> {
-        let constant = self.constant(means);
-        let around = means.mapv(|m| m - constant).insert_axis(Axis(1));
-        let whitened = linalg::solve_lower(self.root.view(), around.view());
-        let freedom = means.len().saturating_sub(1).max(1) as f64;
-        let spread = whitened.mapv(|v| v * v).sum() / freedom;
-        &self.variances * spread
+impl Estimated {
+    /// The coefficients found for a model; those that the user sees are written into its natural values.
+    pub(super) fn of(
+        model: &Model,
+        effects: Option<FixedEffects>,
+        natural: &mut [f64],
+    ) -> Option<Self> {
+        let (mean, effects) = (model.linear_mean.as_ref()?, effects?);
+        let coefficients = mean.inner_coefficients(&effects);
+        let outer = mean.outer(coefficients.view());
+        natural[model.mean_range()].iter_mut().zip(&outer).for_each(|(v, c)| *v = *c);
+        Some(Estimated { effects: effects.at_rows(), coefficients })
     }
 }
 
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use ndarray::array;
-
-    use super::*;
-
-    fn exponential(a: &[f64], b: &[f64]) -> Array2<f64> {
-        Array2::from_shape_fn((a.len(), b.len()), |(i, j)| 3.0 * (-(a[i] - b[j]).abs()).exp())
-    }
-
-    fn unseen(tasks: &[f64], new: &[f64]) -> UnseenTasks {
-        UnseenTasks {
-            cross: exponential(tasks, new),
-            variances: Array1::from_elem(new.len(), 3.0),
-            equal: vec![vec![]; new.len()],
+impl Posterior {
+    /// The columns (m, p) of an estimated mean at rows; none where the mean is held.
+    pub(super) fn mean_columns(&self, xs: ArrayView2<f64>) -> Result<Array2<f64>> {
+        match (&self.model.linear_mean, &self.estimated) {
+            (Some(mean), Some(_)) => mean.columns_at(xs),
+            _ => Ok(Array2::zeros((xs.nrows(), 0))),
         }
     }
 
-    #[test]
-    fn weights_solve_the_bordered_system() {
-        let (tasks, new) = ([0.0, 0.7, 2.0], [1.1, 9.0]);
-        let kriging = Kriging::new(exponential(&tasks, &tasks), &unseen(&tasks, &new)).unwrap();
-        // Lagrange's condition: R w - r is the same number for every task.
-        let r = exponential(&tasks, &tasks) / 3.0 + Array2::<f64>::eye(3) * OWN;
-        let slack = r.dot(&kriging.weights) - exponential(&tasks, &new) / 3.0;
-        for s in 0..2 {
-            let w = kriging.weights.column(s);
-            assert!((w.sum() - 1.0).abs() < 1e-12);
-            for t in 1..3 {
-                assert!((slack[[t, s]] - slack[[0, s]]).abs() < 1e-12);
-            }
-            let cross = exponential(&tasks, &new).column(s).to_owned() / 3.0;
-            let error = 1.0 + OWN - 2.0 * w.dot(&cross) + w.dot(&r.dot(&w));
-            assert!((kriging.variances[s] - error).abs() < 1e-12);
+    /// The mean (m, T) at rows with those columns.
+    pub(super) fn mean_at(&self, columns: ArrayView2<f64>) -> Array2<f64> {
+        match &self.estimated {
+            Some(estimated) => columns.dot(&estimated.coefficients),
+            None => Array2::zeros((columns.nrows(), self.model.n_tasks())) + &self.offsets,
         }
-        // The spread by its definition.
-        let means = array![1.0, 4.0, -2.0];
-        let around = &means - kriging.constant(means.view());
-        let root = linalg::cholesky(r.view()).unwrap();
-        let half = linalg::solve_lower(root.view(), around.insert_axis(Axis(1)).view());
-        let spread = half.mapv(|v| v * v).sum() / 2.0;
-        let errors = kriging.errors(means.view());
-        assert!((&errors - &kriging.variances * spread).iter().all(|v| v.abs() < 1e-12));
     }
 
-    #[test]
-    fn equal_means_and_equal_tasks_are_kept() {
-        let tasks = [0.0, 0.7, 2.0];
-        let of = |new: &[f64], equal: Vec<Vec<usize>>| {
-            let unseen = UnseenTasks { equal, ..unseen(&tasks, new) };
-            Kriging::new(exponential(&tasks, &tasks), &unseen).unwrap()
-        };
-        let kriging = of(&[0.3, 5.0], vec![vec![], vec![]]);
-        let same = array![7.0, 7.0, 7.0];
-        assert!((kriging.means(same.view()) - 7.0).iter().all(|v| v.abs() < 1e-13));
-        assert!(kriging.errors(same.view()).iter().all(|v| *v < 1e-20));
-        let kriging = of(&[0.7, 2.0], vec![vec![1], vec![0, 2]]);
-        let means = array![1.0, 4.0, -2.0];
-        assert!((kriging.means(means.view()) - array![4.0, -0.5]).iter().all(|v| v.abs() < 1e-14));
-        assert_eq!(kriging.errors(means.view()), array![0.0, 0.0]);
-        // Tasks of one descriptor: B is singular, and the weights stay bounded.
-        let twice = [1.0, 1.0];
-        let kriging = Kriging::new(exponential(&twice, &twice), &unseen(&twice, &[1.5])).unwrap();
-        assert!((&kriging.weights - 0.5).iter().all(|v| v.abs() < 1e-9));
+    /// Covariances between tasks at some rows, with their cross-kernels (m, n) and the columns of their
+    /// mean.
+    pub(super) fn at(
+        &self,
+        rows: ArrayView2<f64>,
+        cross: &[Array2<f64>],
+        columns: ArrayView2<f64>,
+    ) -> Result<Box<dyn RowCovariances + '_>> {
+        let terms = self.model.terms().iter();
+        let prior: Vec<Array1<f64>> = terms.map(|q| q.diagonal(&self.natural, rows)).collect();
+        let prior: Vec<ArrayView1<f64>> = prior.iter().map(|p| p.view()).collect();
+        let known = self.factor.at(&views(cross), &prior)?;
+        let Some(estimated) = &self.estimated else { return Ok(known) };
+        let rows = Rows { basis: columns, cross, tasks: &self.tasks };
+        Ok(Box::new(AddedCovariances(known, estimated.effects.row_covariances(&rows))))
+    }
+
+    /// The joint covariance of the latent functions at some rows.
+    pub(super) fn joint(&self, xs: ArrayView2<f64>) -> Result<Array4<f64>> {
+        let cross = self.cross(xs);
+        let mut out = self.factor.joint(&views(&cross), self.prior(xs))?;
+        if let Some(estimated) = &self.estimated {
+            let columns = self.mean_columns(xs)?;
+            let rows = Rows { basis: columns.view(), cross: &cross, tasks: &self.tasks };
+            out += &estimated.effects.joint(&rows);
+        }
+        Ok(out)
+    }
+
+    /// Draws of what an estimated mean may be away from its estimate at some rows; none where it is held.
+    pub(super) fn mean_draws(
+        &self,
+        xs: ArrayView2<f64>,
+        count: usize,
+        normal: &mut impl FnMut() -> f64,
+    ) -> Result<Vec<Array2<f64>>> {
+        let Some(estimated) = &self.estimated else { return Ok(Vec::new()) };
+        let (cross, columns) = (self.cross(xs), self.mean_columns(xs)?);
+        let rows = Rows { basis: columns.view(), cross: &cross, tasks: &self.tasks };
+        Ok(estimated.effects.draws(&rows, count, normal))
+    }
+
+    /// Variances of the observations at entries of the table that were not observed.
+    pub(super) fn missing_variances(&self, missing: &[(usize, usize)]) -> Result<Array1<f64>> {
+        let mut out = self.whole()?.missing_variances(missing)?;
+        if let Some(estimated) = &self.estimated {
+            let mut rows: Vec<usize> = missing.iter().map(|e| e.0).collect();
+            rows.sort_unstable();
+            rows.dedup();
+            let x = self.model.x().select(Axis(0), &rows);
+            let (cross, columns) = (self.cross(x.view()), self.mean_columns(x.view())?);
+            let at = Rows { basis: columns.view(), cross: &cross, tasks: &self.tasks };
+            let places: Vec<(usize, usize, usize)> = missing
+                .iter()
+                .map(|&(i, t)| (rows.binary_search(&i).unwrap_or_default(), i, t))
+                .collect();
+            out += &estimated.effects.missing_variances(&at, &self.noise, &places);
+        }
+        Ok(out)
+    }
+
+    /// Log marginal likelihood of the data, natural log, total: at the best coefficients of an estimated
+    /// mean, and the restricted one where the model uses that.
+    pub fn log_likelihood(&self) -> f64 {
+        let effects = self.estimated.as_ref().map(|estimated| &estimated.effects);
+        self.factor.log_likelihood() + self.model.restriction(effects)
+    }
+
+    /// Doubles that an estimated mean takes for each row of a prediction.
+    pub(super) fn mean_doubles(&self) -> usize {
+        self.estimated.as_ref().map_or(0, |estimated| estimated.effects.row_doubles())
     }
 }

@@ -3,12 +3,14 @@
 use ndarray::Array3;
 
 use super::Posterior;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::solve::{LeaveOut, LeftOut, TaskMeans};
 
 impl Posterior {
-    /// What the model says of the training observations, each block of them from all others; every
-    /// parameter and the mean are held at their values.
+    /// What the model says of the training observations, each block of them from all others, with every
+    /// parameter held at its value. So is the mean, unless it is a constant for each task that is
+    /// estimated ([`super::Mean::Constant`]): this is estimated anew from what is left, and its uncertainty
+    /// is part of the prediction, except where leaving out would leave no observation of some task.
     ///
     /// Exact. Entries, rows and tasks cost 4 n^2 T operations, a group of g rows
     /// T g (g n + g^2 / 3).
@@ -19,7 +21,21 @@ impl Posterior {
     /// Cholesky factor; [`crate::Error::Numerical`] where a prediction overflows.
     pub fn leave_out(&self, by: &LeaveOut) -> Result<LeftOut> {
         self.fits_inverse()?;
-        self.whole()?.leave_out(by, TaskMeans::Held)?.of(self.model.y())
+        let whole = self.whole()?;
+        let found = match self.with_free_constants() {
+            true => match whole.leave_out(by, TaskMeans::Free) {
+                // Nothing is left of a task to estimate its constant from.
+                Err(Error::Incompatible { .. }) => whole.leave_out(by, TaskMeans::Held),
+                other => other,
+            },
+            false => whole.leave_out(by, TaskMeans::Held),
+        };
+        found?.of(self.model.y())
+    }
+
+    /// Whether the mean is a constant for each task that is estimated.
+    fn with_free_constants(&self) -> bool {
+        self.estimated.is_some() && self.model.linear_mean.as_ref().is_some_and(|m| m.is_constant())
     }
 
     /// The same with constant means that are not known: each task's constant is learned anew from what
@@ -56,7 +72,14 @@ impl Posterior {
         let doubles = n.saturating_mul(t).saturating_mul(t);
         self.fits("the covariances of the rows left out", doubles)?;
         self.fits_inverse()?;
-        self.whole()?.leave_out_row_covariances(TaskMeans::Held)
+        let whole = self.whole()?;
+        match self.with_free_constants() {
+            true => match whole.leave_out_row_covariances(TaskMeans::Free) {
+                Err(Error::Incompatible { .. }) => whole.leave_out_row_covariances(TaskMeans::Held),
+                other => other,
+            },
+            false => whole.leave_out_row_covariances(TaskMeans::Held),
+        }
     }
 
     /// Checks that an iterative solver may be replaced by a dense one.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use ndarray::{Array1, Array2, Axis, concatenate, s};
 
 use super::model::Model;
+use super::profiled::Profiled;
 use super::term::Term;
 use crate::error::Result;
 use crate::gram;
@@ -33,8 +34,10 @@ use crate::solve::{
 pub struct Spectral {
     /// The eigendecomposition.
     pub spectrum: Arc<Spectrum>,
-    /// `U' (Y - mean)` (n, T).
+    /// `U' (Y - mean)` (n, T); a mean to be estimated stands at its ordinary least squares.
     pub rotated: Array2<f64>,
+    /// `U'` times orthonormal columns (n, p) of a mean to be estimated.
+    pub columns: Option<Array2<f64>>,
 }
 
 impl Spectral {
@@ -47,7 +50,11 @@ impl Spectral {
             clipped_magnitude: 0.0,
             truncation: Truncation::None,
         };
-        Spectral { spectrum: Arc::new(spectrum), rotated: Array2::zeros((0, n_tasks)) }
+        Spectral {
+            spectrum: Arc::new(spectrum),
+            rotated: Array2::zeros((0, n_tasks)),
+            columns: None,
+        }
     }
 }
 
@@ -98,7 +105,7 @@ impl SpectralFactor {
         }
     }
 
-    fn boxed(self) -> Box<dyn Factor> {
+    pub(super) fn boxed(self) -> Box<dyn Factor> {
         match self {
             SpectralFactor::Complete(factor) => Box::new(factor),
             SpectralFactor::Gaps(factor) => Box::new(factor),
@@ -127,7 +134,9 @@ impl Model {
             _ => Spectrum::of(self.gram(natural))?,
         };
         let rotated = linalg::matmul(spectrum.vectors.t(), residuals.view());
-        Ok(Spectral { spectrum: Arc::new(spectrum), rotated })
+        let of_mean = self.free_columns();
+        let columns = of_mean.map(|columns| linalg::matmul(spectrum.vectors.t(), columns));
+        Ok(Spectral { spectrum: Arc::new(spectrum), rotated, columns })
     }
 
     /// The spectrum cut off where `rank_tol` of the trace is left, and whole where that takes too many
@@ -139,7 +148,10 @@ impl Model {
         };
         // Constants are no data, but means are learned anew in leave-out.
         let ones = Array2::ones((self.n_rows(), 1));
-        let data = concatenate![Axis(1), ones, *residuals];
+        let data = match self.free_columns() {
+            Some(columns) => concatenate![Axis(1), ones, columns, *residuals],
+            None => concatenate![Axis(1), ones, *residuals],
+        };
         let diagonal = gram::diagonal(kernel, theta, x);
         match Spectrum::low_rank(diagonal, column, data.view(), self.rank_tol)? {
             Some(spectrum) => Ok(spectrum),
@@ -169,16 +181,7 @@ impl Model {
     /// # Errors
     /// As [`Congruence::new`] and [`SchurFactor::new`].
     pub fn factor(&self, spectral: &Spectral, natural: &[f64]) -> Result<SpectralFactor> {
-        self.go_on()?;
-        let spectrum = Arc::clone(&spectral.spectrum);
-        if self.pattern().is_complete() {
-            return Ok(SpectralFactor::Complete(self.zero_filled(spectral, natural)?));
-        }
-        let congruence =
-            Congruence::whole(&self.task_matrix(natural), &self.noise_matrix(natural))?;
-        let pattern = Arc::clone(self.pattern());
-        let factor = SchurFactor::new(spectrum, congruence, spectral.rotated.view(), pattern)?;
-        Ok(SpectralFactor::Gaps(factor))
+        Ok(self.profiled(spectral, natural)?.factor)
     }
 
     /// The factor of the table with every gap at its mean: what it is for complete tables, and cheap.
@@ -205,7 +208,8 @@ impl Model {
         MaskedKronecker::sum(terms, noise, known, pattern)
     }
 
-    /// The covariance of all observations, factored by the solver chosen.
+    /// The covariance of all observations, factored by the solver chosen, for the data less their mean: one
+    /// that is estimated at its best coefficients.
     ///
     /// ```
     /// # use coregion::prelude::*;
@@ -222,7 +226,7 @@ impl Model {
     /// # Errors
     /// What the solver refuses; [`crate::Error::NotPositive`] where the covariance is not positive definite.
     pub fn factored(&self, natural: &[f64]) -> Result<Box<dyn Factor>> {
-        self.factored_from(natural, None, false)
+        Ok(self.factored_from(natural, None, false)?.factor)
     }
 
     /// The same where an iterative solver starts from the state of an earlier factor; `with_gradient`
@@ -232,33 +236,35 @@ impl Model {
         natural: &[f64],
         state: Option<&CgState>,
         with_gradient: bool,
-    ) -> Result<Box<dyn Factor>> {
+    ) -> Result<Profiled<Box<dyn Factor>>> {
         self.go_on()?;
         let why = &self.choice.why;
-        match self.solver() {
+        let residuals = || self.residuals(natural);
+        let factor: Box<dyn Factor> = match self.solver() {
             Solver::Auto | Solver::Kronecker | Solver::LowRank | Solver::Schur => {
-                Ok(self.factor(&self.spectral(natural)?, natural)?.boxed())
+                let found = self.profiled(&self.spectral(natural)?, natural)?;
+                return Ok(found.map(SpectralFactor::boxed));
             }
             Solver::Choleskys => {
                 let noise = self.noise_matrix(natural);
                 let congruence = Congruence::whole(&self.task_matrix(natural), &noise)?;
-                let (gram, residuals) = (self.gram(natural), self.residuals(natural));
-                Ok(Box::new(CholeskysFactor::new(gram, congruence, residuals.view(), why)?))
+                let gram = self.gram(natural);
+                Box::new(CholeskysFactor::new(gram, congruence, residuals().view(), why)?)
             }
-            Solver::Mixed => Ok(Box::new(self.factored_by_latents(natural)?)),
+            Solver::Mixed => Box::new(self.factored_by_latents(natural)?),
             Solver::Dense => {
-                let (covariance, residuals) = (self.covariance(natural), self.residuals(natural));
-                Ok(Box::new(DenseFactor::new(covariance, residuals.view(), why)?))
+                Box::new(DenseFactor::new(self.covariance(natural), residuals().view(), why)?)
             }
             Solver::Cg => {
-                let (covariance, residuals) = (self.covariance(natural), self.residuals(natural));
                 let make = match with_gradient {
                     true => IterativeFactor::new,
                     false => IterativeFactor::for_posterior,
                 };
-                Ok(Box::new(make(covariance, residuals.view(), &self.cg, state, why)?))
+                let covariance = self.covariance(natural);
+                Box::new(make(covariance, residuals().view(), &self.cg, state, why)?)
             }
-        }
+        };
+        self.with_mean(factor)
     }
 
     /// Adds the gradient of the log-likelihood with respect to the parameters of every B and of Sigma, from
@@ -304,15 +310,17 @@ impl Model {
     /// value.
     pub(super) fn value_and_gradient(
         &self,
-        factor: &dyn Factor,
+        found: &Profiled<Box<dyn Factor>>,
         natural: &[f64],
         with_kernels: bool,
     ) -> Result<(f64, Vec<f64>)> {
+        let (factor, effects) = (&found.factor, found.effects.as_ref());
         let mut gradient = vec![0.0; natural.len()];
         if let Some(mixed) = factor.as_mixed() {
             self.add_mixed_gradient(mixed, natural, with_kernels, &mut gradient)?;
         } else {
-            let adjoints = factor.adjoints(with_kernels)?;
+            let mut adjoints = factor.adjoints(with_kernels)?;
+            self.restrict(effects, natural, &mut adjoints);
             let (tasks, noise) = (&adjoints.tasks, &adjoints.noise);
             match self.mixing() {
                 Some(_) => self.pull_mixing_gradient(tasks, noise, natural, &mut gradient)?,
@@ -322,13 +330,17 @@ impl Model {
                 self.add_kernel_gradient(term, kernel, natural, &mut gradient);
             }
         }
-        let sums = factor.dual().sum_axis(Axis(0));
-        gradient[self.mean_range()].copy_from_slice(sums.as_slice().unwrap_or_default());
-        Ok((factor.log_likelihood(), gradient))
+        if self.linear_mean.is_none() {
+            let sums = factor.dual().sum_axis(Axis(0));
+            gradient[self.mean_range()].copy_from_slice(sums.as_slice().unwrap_or_default());
+        }
+        Ok((factor.log_likelihood() + self.restriction(effects), gradient))
     }
 
     /// Log marginal likelihood (natural log, total) and its gradient with respect to every natural
-    /// value, the mean included.
+    /// value, the mean included. Coefficients of a mean that is estimated are those that are best at the
+    /// other values, whatever the natural vector has for them, and their entries of the gradient are 0;
+    /// the likelihood is the restricted one where the model uses that ([`Model::set_restricted`]).
     ///
     /// ```
     /// # use coregion::prelude::*;
@@ -348,7 +360,7 @@ impl Model {
     /// As [`Model::factored`].
     pub fn log_likelihood(&self, natural: &[f64]) -> Result<(f64, Vec<f64>)> {
         let with_kernels = !self.kernel_range().is_empty();
-        self.value_and_gradient(self.factored(natural)?.as_ref(), natural, with_kernels)
+        self.value_and_gradient(&self.factored_from(natural, None, false)?, natural, with_kernels)
     }
 
     /// Log marginal likelihood alone.
@@ -356,6 +368,7 @@ impl Model {
     /// # Errors
     /// As [`Model::log_likelihood`].
     pub fn log_likelihood_value(&self, natural: &[f64]) -> Result<f64> {
-        Ok(self.factored(natural)?.log_likelihood())
+        let found = self.factored_from(natural, None, false)?;
+        Ok(found.factor.log_likelihood() + self.restriction(found.effects.as_ref()))
     }
 }

@@ -2,10 +2,19 @@
 
 use ndarray::{Array1, ArrayView2};
 
+use super::Basis;
 use crate::data::task_means;
 use crate::error::{Error, Result};
 
-/// The mean function: one constant for each task, held while the rest is learned.
+/// The mean function of each task.
+///
+/// A constant, or a linear combination of basis functions, whose coefficients are not given is
+/// estimated by generalised least squares: at every value of the other parameters it has the values that
+/// maximise the likelihood, which is what [`crate::gp::Model::log_likelihood`] evaluates, and the
+/// predictions carry what is not known of them (universal kriging; Rasmussen & Williams 2006, section
+/// 2.7). With [`crate::estimator::MultiTaskGp::reml`] the other parameters are learned from the
+/// restricted likelihood instead. A task without observations has the mean of the coefficients of the
+/// other tasks, in the predictions and in their uncertainty alike.
 ///
 /// ```
 /// use coregion::prelude::*;
@@ -21,18 +30,48 @@ use crate::error::{Error, Result};
 pub enum Mean {
     /// Zero.
     Zero,
-    /// The mean of each task over its observations; for a task without any, the mean of the others'.
+    /// A constant for each task, by generalised least squares.
     #[default]
+    Constant,
+    /// Coefficients (p, T) of a basis, by generalised least squares.
+    Basis(Basis),
+    /// The mean of each task over its observations, held; for a task without any, the mean of the
+    /// others'.
     Training,
     /// Constants (T) given.
     Given(Vec<f64>),
 }
 
 impl Mean {
-    /// The constants for outputs y (n, T), NaN where nothing was observed.
+    /// A level and a slope for each column of x: [`Basis::linear`].
+    ///
+    /// ```
+    /// use coregion::prelude::*;
+    /// use ndarray::{Array2, array};
+    /// let x = Array2::from_shape_fn((12, 1), |(i, _)| i as f64);
+    /// let y = Array2::from_shape_fn((12, 1), |(i, _)| 3.0 * i as f64 + [0.1, -0.1, 0.05][i % 3]);
+    /// let data = Dataset::new(x.view(), y.view())?;
+    /// let gp = MultiTaskGp::new(Rbf::isotropic(2.0)).mean(Mean::linear()).reml(true).fit(&data)?;
+    /// let slope = gp.parameters()["mean.coefficients"][[1, 0]];
+    /// assert!((slope - 3.0).abs() < 0.1);
+    /// let far = gp.predict(array![[100.0]].view(), Uncertainty::None)?;
+    /// assert!((far.mean[[0, 0]] - 300.0).abs() < 10.0);
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn linear() -> Self {
+        Mean::Basis(Basis::linear())
+    }
+
+    /// True where coefficients are estimated by generalised least squares.
+    pub fn is_estimated(&self) -> bool {
+        matches!(self, Mean::Constant | Mean::Basis(_))
+    }
+
+    /// The constants for outputs y (n, T), NaN where nothing was observed; 0 where coefficients are
+    /// estimated.
     pub(super) fn offsets(&self, y: ArrayView2<f64>) -> Result<Array1<f64>> {
         match self {
-            Mean::Zero => Ok(Array1::zeros(y.ncols())),
+            Mean::Zero | Mean::Constant | Mean::Basis(_) => Ok(Array1::zeros(y.ncols())),
             Mean::Training => Ok(task_means(y)),
             Mean::Given(values) if values.len() != y.ncols() => Err(Error::Shape {
                 argument: "mean".to_string(),

@@ -1,5 +1,6 @@
 //! The Gaussian process of a sum of separable matrix-valued kernels: likelihood, learning, posterior.
 
+mod basis;
 mod choice;
 mod few_data;
 mod fisher;
@@ -10,11 +11,13 @@ mod joint;
 mod kriging;
 mod leave_out;
 mod likelihood;
+mod linear_mean;
 mod mean;
 mod mixing;
 mod model;
 mod posterior;
 mod profile;
+mod profiled;
 mod sample;
 mod scaling;
 mod start;
@@ -22,9 +25,11 @@ mod start_from_rows;
 mod start_mixed;
 mod start_of_terms;
 mod table;
+mod task_kriging;
 mod term;
 mod unseen;
 
+pub use basis::Basis;
 pub use fisher::{correlation_standard_errors, identifiability, observed_standard_errors};
 pub use joint::JointObjective;
 pub use likelihood::{Spectral, SpectralFactor};

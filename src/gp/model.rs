@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use ndarray::{Array1, Array2, Axis};
 
+use super::linear_mean::LinearMean;
 use super::mixing::{self, MixedPart, check_noise};
 use super::table::Table;
 use super::term::Term;
@@ -53,6 +54,8 @@ pub struct Model {
     noise_range: Range<usize>,
     mean_range: Range<usize>,
     pub(super) table: Table,
+    /// The mean whose coefficients are estimated, where there is one.
+    pub(super) linear_mean: Option<Arc<LinearMean>>,
     pub(super) choice: Choice,
     pub(super) cg: CgSettings,
     pub(super) rank_tol: f64,
@@ -134,11 +137,18 @@ impl Model {
         let ranges = kernels.into_iter().zip(tasks);
         let terms = bound.into_iter().zip(ranges).map(|(b, (k, t))| Term::new(b, k, t)).collect();
         let noise_range = layout.push("noise", noise.params());
-        let offsets = mean.offsets(table.y.view())?.to_vec();
-        let mut offset = ParamSpec::new("offset", &[data.n_tasks()], offsets, Transform::Identity);
-        offset.free.fill(false);
-        offset.given = true;
-        let mean_range = layout.push("mean", &[offset]);
+        let offsets = mean.offsets(table.y.view())?;
+        let linear_mean = LinearMean::bind(mean, &table, data.task_names())?;
+        let mut coefficients = match &linear_mean {
+            Some(mean) => mean.parameter(),
+            None => {
+                let shape = [data.n_tasks()];
+                ParamSpec::new("offset", &shape, offsets.to_vec(), Transform::Identity)
+            }
+        };
+        coefficients.free.fill(false);
+        coefficients.given = true;
+        let mean_range = layout.push("mean", &[coefficients]);
         let mut model = Model {
             terms,
             mixed,
@@ -149,6 +159,7 @@ impl Model {
             noise_range,
             mean_range,
             table,
+            linear_mean: linear_mean.map(Arc::new),
             choice: Choice { solver: Solver::Auto, why: String::new() },
             cg: CgSettings::default(),
             rank_tol: RANK_TOL,
@@ -163,7 +174,9 @@ impl Model {
 
     /// The same model of some of its rows: the scales and the flat parameter vector stay.
     pub(crate) fn of_rows(&self, rows: &[usize]) -> Result<Model> {
+        let table = self.table.rows(rows);
         let mut model = Model {
+            linear_mean: self.linear_mean.as_ref().map(|m| Arc::new(m.of_rows(&table, rows))),
             terms: self.terms.clone(),
             mixed: self.mixed.clone(),
             noise: Arc::clone(&self.noise),
@@ -172,7 +185,7 @@ impl Model {
             task_range: self.task_range.clone(),
             noise_range: self.noise_range.clone(),
             mean_range: self.mean_range.clone(),
-            table: self.table.rows(rows),
+            table,
             choice: self.choice.clone(),
             cg: self.cg.clone(),
             rank_tol: self.rank_tol,
@@ -274,9 +287,12 @@ impl Model {
         &natural[self.noise_range.clone()]
     }
 
-    /// The mean of each task in a natural vector.
+    /// The constant mean of each task in a natural vector; 0 where the mean has a basis.
     pub fn offsets(&self, natural: &[f64]) -> Array1<f64> {
-        Array1::from(natural[self.mean_range.clone()].to_vec())
+        match &self.linear_mean {
+            Some(mean) if !mean.is_constant() => Array1::zeros(self.n_tasks()),
+            _ => Array1::from(natural[self.mean_range.clone()].to_vec()),
+        }
     }
 
     /// Where the parameters of all task covariances are.
@@ -308,8 +324,12 @@ impl Model {
         self.mean_range.clone()
     }
 
-    /// Y less the mean (n, T), 0 where nothing was observed.
+    /// Y less the mean (n, T), 0 where nothing was observed; a mean to be estimated at its ordinary
+    /// least squares.
     pub(super) fn residuals(&self, natural: &[f64]) -> Array2<f64> {
+        if let Some(mean) = &self.linear_mean {
+            return mean.residuals().clone();
+        }
         self.table.filled() - &self.offsets(natural) * &self.table.indicator()
     }
 

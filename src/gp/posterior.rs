@@ -6,14 +6,16 @@
 
 use std::sync::{Arc, OnceLock};
 
-use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView2, Axis, s};
 
+use super::kriging::Estimated;
 use super::model::Model;
+use super::profiled::Profiled;
 use crate::data::check_finite;
 use crate::error::{Error, Result};
 use crate::linalg;
 use crate::op::NoiseMatrix;
-use crate::solve::{Added, AppendedFactor, Factor, KroneckerFactor, RowCovariances, views};
+use crate::solve::{Added, AppendedFactor, Factor, KroneckerFactor};
 
 /// Which uncertainty a prediction carries.
 ///
@@ -106,12 +108,18 @@ pub struct Posterior {
     /// alpha B (n, T) of each term.
     pub(super) weights: Vec<Array2<f64>>,
     pub(super) offsets: Array1<f64>,
+    /// The coefficients of a mean that was estimated.
+    pub(super) estimated: Option<Estimated>,
+    /// B (T, T) of each term, where the uncertainty of the mean needs it.
+    pub(super) tasks: Vec<Array2<f64>>,
     pub(super) noise_variances: Array1<f64>,
     pub(super) memory_budget: usize,
 }
 
 /// Entries of the rows added up to which a factor is bordered rather than made anew.
 const BORDERED_UP_TO: usize = 512;
+/// Coefficients of the mean up to which it is: each takes a solve.
+const SOLVED_UP_TO: usize = 64;
 
 /// Refuses results that overflowed: inputs so far from the training rows that the kernel is not a
 /// finite number there.
@@ -135,16 +143,22 @@ impl Posterior {
     /// # Errors
     /// As [`Model::factored`].
     pub fn new(model: Arc<Model>, natural: Vec<f64>, memory_budget: usize) -> Result<Self> {
-        let factor: Arc<dyn Factor> = model.factored(&natural)?.into();
-        Ok(Self::of_factor(model, natural, factor, memory_budget))
+        let found = model.factored_from(&natural, None, false)?;
+        Ok(Self::of_factor(model, natural, found, memory_budget))
     }
 
     fn of_factor(
         model: Arc<Model>,
-        natural: Vec<f64>,
-        factor: Arc<dyn Factor>,
+        mut natural: Vec<f64>,
+        found: Profiled<Box<dyn Factor>>,
         memory_budget: usize,
     ) -> Self {
+        let factor: Arc<dyn Factor> = found.factor.into();
+        let estimated = Estimated::of(&model, found.effects, &mut natural);
+        let tasks = match &estimated {
+            Some(estimated) if estimated.effects.needs_tasks() => model.task_covariances(&natural),
+            _ => Vec::new(),
+        };
         let noise = model.noise_matrix(&natural);
         let weights = factor.weights();
         let noise_variances = noise.diagonal();
@@ -158,6 +172,8 @@ impl Posterior {
             noise,
             weights,
             offsets,
+            estimated,
+            tasks,
             noise_variances,
             memory_budget,
         }
@@ -172,22 +188,28 @@ impl Posterior {
         let base = self.base.clone().unwrap_or_else(|| Arc::new(self.clone()));
         let (n, all) = (base.model.n_rows(), model.n_rows());
         let added = all.saturating_sub(n);
-        if added == 0 || 10 * added > n || added * model.n_tasks() > BORDERED_UP_TO {
+        if added == 0
+            || 10 * added > n
+            || added * model.n_tasks() > BORDERED_UP_TO
+            || model.n_coefficients() > SOLVED_UP_TO
+        {
             return Posterior::new(model, self.natural.clone(), self.memory_budget);
         }
         let x = model.x().slice_move(s![n.., ..]);
-        let residuals = &model.y().slice(s![n.., ..]) - &base.offsets;
+        let means = base.mean_at(base.mean_columns(x)?.view());
+        let residuals = &model.y().slice(s![n.., ..]) - &means;
         let known = model.known_variances();
         let rows = Added {
             cross: base.cross(x),
             prior: base.prior(x),
             residuals: residuals.view(),
             known: known.as_ref().map(|v| v.slice(s![n.., ..])),
+            n_observed: model.n_observations(),
         };
         let tasks = model.task_covariances(&self.natural);
         let factor = AppendedFactor::new(Arc::clone(&base.factor), tasks, &base.noise, rows)?;
-        let mut out =
-            Self::of_factor(model, self.natural.clone(), Arc::new(factor), self.memory_budget);
+        let found = model.remeaned(Box::new(factor))?;
+        let mut out = Self::of_factor(model, self.natural.clone(), found, self.memory_budget);
         out.base = Some(base);
         Ok(out)
     }
@@ -258,20 +280,9 @@ impl Posterior {
     /// Rows of a tile under the memory budget.
     pub(super) fn tile_rows(&self) -> usize {
         let of_rows = self.model.n_rows() * self.model.terms().len() + 4 * self.model.n_tasks();
+        let of_rows = of_rows.saturating_add(self.mean_doubles());
         let doubles = of_rows.saturating_add(self.factor.row_doubles());
         (self.memory_budget / doubles.saturating_mul(8)).clamp(1, 4096)
-    }
-
-    /// Covariances between tasks at some rows, with their cross-kernels (m, n).
-    pub(super) fn at(
-        &self,
-        rows: ArrayView2<f64>,
-        cross: &[Array2<f64>],
-    ) -> Result<Box<dyn RowCovariances + '_>> {
-        let terms = self.model.terms().iter();
-        let prior: Vec<Array1<f64>> = terms.map(|q| q.diagonal(&self.natural, rows)).collect();
-        let prior: Vec<ArrayView1<f64>> = prior.iter().map(|p| p.view()).collect();
-        self.factor.at(&views(cross), &prior)
     }
 
     /// The kernel of each term between the rows and those of the data (m, n).
@@ -301,6 +312,7 @@ impl Posterior {
     pub fn predict(&self, xs: ArrayView2<f64>, uncertainty: Uncertainty) -> Result<Prediction> {
         self.check(xs)?;
         let (m, t) = (xs.nrows(), self.model.n_tasks());
+        let columns = self.mean_columns(xs)?;
         let mut mean = Array2::zeros((m, t));
         let mut std = (uncertainty != Uncertainty::None).then(|| Array2::zeros((m, t)));
         let mut clipped_variances = 0;
@@ -308,10 +320,11 @@ impl Posterior {
             let end = (start + self.tile_rows()).min(m);
             let rows = xs.slice(s![start..end, ..]);
             let k = self.cross(rows);
-            let tile = self.moved(&k, &self.weights) + &self.offsets;
+            let columns = columns.slice(s![start..end, ..]);
+            let tile = self.moved(&k, &self.weights) + self.mean_at(columns);
             mean.slice_mut(s![start..end, ..]).assign(&tile);
             if let Some(std) = &mut std {
-                let (mut tile, clipped) = self.at(rows, &k)?.variances();
+                let (mut tile, clipped) = self.at(rows, &k, columns)?.variances();
                 clipped_variances += clipped;
                 if uncertainty == Uncertainty::Observation {
                     tile += &self.noise_variances;
@@ -338,7 +351,8 @@ impl Posterior {
         let mut out = Array3::zeros((m, t, t));
         for start in (0..m).step_by(self.tile_rows()) {
             let rows = xs.slice(s![start..(start + self.tile_rows()).min(m), ..]);
-            let at = self.at(rows, &self.cross(rows))?;
+            let columns = self.mean_columns(rows)?;
+            let at = self.at(rows, &self.cross(rows), columns.view())?;
             for local in 0..rows.nrows() {
                 let block = at.block(local, &tasks, &tasks);
                 out.index_axis_mut(Axis(0), start + local).assign(&block);
@@ -367,7 +381,7 @@ impl Posterior {
             None => m.saturating_mul(self.factor.row_doubles()),
         };
         self.fits("the joint covariance", side.saturating_mul(side).saturating_add(with_rows))?;
-        let mut out = self.factor.joint(&views(&self.cross(xs)), self.prior(xs))?;
+        let mut out = self.joint(xs)?;
         if include_noise {
             let noise = self.noise.to_dense();
             for i in 0..m {

@@ -3,6 +3,7 @@
 use super::inner::InnerObjective;
 use super::likelihood::Spectral;
 use super::model::Model;
+use super::profiled::Profiled;
 use crate::error::{Error, Result};
 use crate::learn::{Blocks, Scoring};
 
@@ -92,11 +93,13 @@ impl<F: FnMut(f64) -> Result<()>> Blocks for AlternatingBlocks<'_, F> {
         inner.visit(point)?;
         let mut gradient = vec![0.0; inner.natural.len()];
         let mut value = inner.model.layout().log_prior(&inner.natural, &mut gradient);
-        if let Some(factor) = &inner.factor {
-            value += factor.as_factor().log_likelihood();
+        if let Some(Profiled { factor, effects }) = &inner.factor {
+            let effects = effects.as_ref();
+            value += factor.as_factor().log_likelihood() + inner.model.restriction(effects);
             if inner.offset > 0 {
-                let adjoint = factor.kernel_adjoint();
+                let mut adjoint = factor.kernel_adjoint();
                 let (model, natural) = (inner.model, &inner.natural);
+                model.restrict_kernel(effects, natural, &mut adjoint);
                 model.add_kernel_gradient(model.first(), &adjoint, natural, &mut gradient);
             }
         }

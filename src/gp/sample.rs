@@ -39,7 +39,7 @@ impl Posterior {
         let offsets = match (self.factor.as_kronecker(), self.factor.as_iterative()) {
             (_, Some(factor)) => {
                 self.pathwise(factor, xs, &mut normal, &mut out, seed)?;
-                Array2::zeros((m, t)) + &self.offsets
+                self.mean_at(self.mean_columns(xs)?.view())
             }
             (Some(factor), None) => {
                 self.by_direction(factor, xs, &mut normal, &mut out)?;
@@ -50,6 +50,16 @@ impl Posterior {
                 self.predict(xs, super::Uncertainty::None)?.mean
             }
         };
+        // Draws from the joint covariance of all tasks have what is not known of the mean.
+        let structured =
+            self.factor.as_kronecker().is_some() || self.factor.as_iterative().is_some();
+        let of_mean = match structured {
+            true => self.mean_draws(xs, n_samples, &mut normal)?,
+            false => Vec::new(),
+        };
+        for (mut draw, of_mean) in out.axis_iter_mut(Axis(2)).zip(&of_mean) {
+            draw += of_mean;
+        }
         let root = match &self.noise {
             NoiseMatrix::Dense(sigma) if include_noise => Some(linalg::cholesky(sigma.view())?),
             _ => None,

@@ -2,8 +2,8 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
-use super::kriging::Kriging;
 use super::posterior::{Posterior, Prediction, Uncertainty, finite};
+use super::task_kriging::Kriging;
 use super::term::Term;
 use crate::error::{Error, Result};
 use crate::linalg;

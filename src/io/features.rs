@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::refusal::refuse;
 use crate::data::Layout;
+use crate::error::Result;
 use crate::gp::Mean;
 use crate::ridge::Criterion;
 use crate::solve::LeaveOut;
@@ -13,7 +15,8 @@ use crate::{kernel, matrix_kernel, task};
 /// Names of noises and means in documents and requirements.
 pub(super) const NOISES: [&str; 6] =
     ["shared", "per-task", "full", "variances", "covariance", "none"];
-pub(super) const MEANS: [&str; 3] = ["zero", "training", "given"];
+pub(super) const MEANS: [&str; 7] =
+    ["zero", "training", "given", "constant", "linear", "constant-restricted", "linear-restricted"];
 
 const LAYOUTS: [Layout; 3] = [Layout::Complete, Layout::Masked, Layout::Long];
 
@@ -37,12 +40,36 @@ pub(super) fn noise_name(noise: &Noise) -> &'static str {
     }]
 }
 
-pub(super) fn mean_name(mean: &Mean) -> &'static str {
-    MEANS[match mean {
+/// The name of a mean, which says whether the restricted likelihood is used.
+///
+/// # Errors
+/// A refusal of a basis that is a function.
+pub(super) fn mean_name(mean: &Mean, reml: bool) -> Result<&'static str> {
+    Ok(MEANS[match mean {
         Mean::Zero => 0,
         Mean::Training => 1,
         Mean::Given(_) => 2,
-    }]
+        Mean::Constant => 3 + 2 * usize::from(reml),
+        Mean::Basis(basis) if basis.is_function() => {
+            let problem = "its `mean` is a function that the user gave, which a file cannot keep";
+            return Err(refuse(problem, "save a model with another mean, such as linear"));
+        }
+        Mean::Basis(_) => 4 + 2 * usize::from(reml),
+    }])
+}
+
+/// The mean of that name and whether the restricted likelihood is used; `None` for one that is given,
+/// and where there is no such name.
+pub(super) fn named_mean(name: &str) -> Option<(Mean, bool)> {
+    Some(match name {
+        "zero" => (Mean::Zero, false),
+        "training" => (Mean::Training, false),
+        "constant" => (Mean::Constant, false),
+        "linear" => (Mean::linear(), false),
+        "constant-restricted" => (Mean::Constant, true),
+        "linear-restricted" => (Mean::linear(), true),
+        _ => return None,
+    })
 }
 
 /// The name of a criterion in documents and requirements, and the labels it has besides.

@@ -10,7 +10,8 @@ use super::LoadOptions;
 use super::container::Container;
 use super::description::{check_size, read_list, read_tree, to_raw};
 use super::features::{
-    FURTHER_TERMS, LOW_RANK, NOISE_VARIANCES, mean_name, noise_name, required, required_layout,
+    FURTHER_TERMS, LOW_RANK, NOISE_VARIANCES, mean_name, named_mean, noise_name, required,
+    required_layout,
 };
 use super::parts::{AGREEMENT, Size, bytes, insert_data, matrix, read_document, readable, written};
 use super::refusal::{NOT_OURS, refuse, shown, within};
@@ -21,7 +22,7 @@ use crate::estimator::{FittedMultiTaskGp, Structure};
 use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::{Coregionalization, Mixing, Separable};
-use crate::solve::{CgSettings, Factor, RANK_TOL, Solver, check_rank_tol};
+use crate::solve::{CgSettings, RANK_TOL, Solver, check_rank_tol};
 use crate::spec::Spec;
 use crate::task::{Noise, Task};
 
@@ -136,6 +137,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
         terms,
         noise,
         mean,
+        reml,
         scaling,
         fixed,
         ties,
@@ -172,7 +174,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
     let task_names = to_raw("task names", &gp.task_names().to_vec())?;
     let feature_names = to_raw("feature names", &gp.feature_names().to_vec())?;
     let lists = Lists::of(gp.report())?;
-    let (noise_name, mean_name) = (noise_name(noise), mean_name(mean));
+    let (noise_name, mean_name) = (noise_name(noise), mean_name(mean, *reml)?);
     let kept_rank_tol = (*solver == Solver::LowRank || *rank_tol != RANK_TOL).then_some(*rank_tol);
     let document = Document {
         kernel: &kernel,
@@ -274,10 +276,12 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
         size.check_term(term, [parameters.len(); 2], budget)?;
     }
     let solver = read_solver(&document.solver)?;
+    let (mean, reml) = read_mean(&mut file, &document.mean, t)?;
     let structure = Structure {
         terms,
         noise: read_noise(&mut file, &document.noise, t)?,
-        mean: read_mean(&mut file, &document.mean, t)?,
+        mean,
+        reml,
         scaling: Scaling { x: document.scale_x, y: document.scale_y },
         fixed: read_list("list of fixed parameters", document.fixed, MANY_PATHS)?,
         ties: read_list("list of ties", document.ties, MANY_PATHS)?,
@@ -305,14 +309,14 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
     check_parameters(&model, &parameters)?;
     within("rebuilding the model", bytes(model.posterior_doubles(), 8), budget)?;
     let posterior = Posterior::new(Arc::new(model), parameters, document.memory_budget)?;
-    check_likelihood(posterior.factor(), document.log_marginal_likelihood)?;
+    check_likelihood(&posterior, document.log_marginal_likelihood)?;
     Ok(FittedMultiTaskGp::new(structure, &data, posterior, standard_errors, report))
 }
 
 /// Refuses a log marginal likelihood that is not the one of the model. What a solver only estimates
 /// may differ by what it says of its own errors.
-fn check_likelihood(factor: &dyn Factor, stored: f64) -> Result<()> {
-    let found = factor.log_likelihood();
+fn check_likelihood(posterior: &Posterior, stored: f64) -> Result<()> {
+    let (factor, found) = (posterior.factor(), posterior.log_likelihood());
     let tolerance = AGREEMENT.max(factor.report().tolerance.unwrap_or(0.0));
     let mut allowed = tolerance * stored.abs().max(1.0);
     allowed += STANDARD_ERRORS * factor.log_det().std_err;
@@ -366,13 +370,12 @@ fn read_noise(file: &mut Container, name: &str, n_tasks: usize) -> Result<Noise>
     })
 }
 
-fn read_mean(file: &mut Container, name: &str, n_tasks: usize) -> Result<Mean> {
-    Ok(match name {
-        "zero" => Mean::Zero,
-        "training" => Mean::Training,
-        "given" => Mean::Given(file.take("mean", &[n_tasks])?),
-        other => return Err(refuse(format!("its mean {} is unknown", shown(other)), NOT_OURS)),
-    })
+fn read_mean(file: &mut Container, name: &str, n_tasks: usize) -> Result<(Mean, bool)> {
+    match named_mean(name) {
+        Some(named) => Ok(named),
+        None if name == "given" => Ok((Mean::Given(file.take("mean", &[n_tasks])?), false)),
+        None => Err(refuse(format!("its mean {} is unknown", shown(name)), NOT_OURS)),
+    }
 }
 
 /// Refuses natural values that the model's parameters cannot have.

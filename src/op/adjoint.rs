@@ -61,6 +61,41 @@ impl Adjoint<'_> {
         }
     }
 
+    /// Adds `P P'` for P (n, k).
+    pub(crate) fn add_low_rank(&mut self, parts: Array2<f64>) {
+        match self {
+            Adjoint::Dense(matrix) => {
+                linalg::matmul_add(parts.view(), parts.t(), matrix.view_mut());
+            }
+            Adjoint::Spectral { factor, .. } => {
+                let mut both = Array2::zeros((factor.nrows(), factor.ncols() + parts.ncols()));
+                both.slice_mut(s![.., ..factor.ncols()]).assign(factor);
+                both.slice_mut(s![.., factor.ncols()..]).assign(&parts);
+                *factor = both;
+            }
+            Adjoint::Rotated { left, vectors } => {
+                let inside = linalg::matmul(parts.t(), *vectors);
+                linalg::matmul_add(parts.view(), inside.view(), left.view_mut());
+            }
+            Adjoint::Shifted { inside, .. } => inside.add_low_rank(parts),
+        }
+    }
+
+    /// Adds a symmetric matrix (n, n).
+    pub(crate) fn add_dense(&mut self, matrix: &Array2<f64>) {
+        match self {
+            Adjoint::Dense(own) => *own += matrix,
+            Adjoint::Rotated { left, vectors } => {
+                linalg::matmul_add(matrix.view(), *vectors, left.view_mut());
+            }
+            Adjoint::Shifted { inside, .. } => inside.add_dense(matrix),
+            Adjoint::Spectral { .. } => {
+                let n = self.n_rows();
+                *self = Adjoint::Dense(self.band(0..n, n) + matrix);
+            }
+        }
+    }
+
     /// The block of rows `rows` and columns up to `end`.
     pub fn band(&self, rows: Range<usize>, end: usize) -> Array2<f64> {
         let first = rows.start;
@@ -153,6 +188,18 @@ impl TaskAdjoint {
             NoiseMatrix::Dense(m) => (&matrix * m).sum(),
         };
         TaskAdjoint::Dense { matrix, noise_inner }
+    }
+
+    /// Adds a matrix (T, T) to an adjoint that is one, for noise covariance Sigma.
+    pub(crate) fn add_dense(&mut self, added: &Array2<f64>, noise: &NoiseMatrix) {
+        if let (
+            TaskAdjoint::Dense { matrix, noise_inner },
+            TaskAdjoint::Dense { noise_inner: inner, .. },
+        ) = (self, TaskAdjoint::of_dense(added.clone(), noise))
+        {
+            *matrix += added;
+            *noise_inner += inner;
+        }
     }
 
     /// The product `G M` for M (T, k).

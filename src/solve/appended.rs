@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis, concatenate, s};
 
-use super::{Adjoints, Estimate, Factor, LN_TAU, RowCovariances, SolveReport, views};
+use super::{Adjoints, Estimate, Factor, LN_TAU, RowCovariances, SolveReport, log_gaussian, views};
 use crate::error::{Error, Result};
 use crate::linalg;
 use crate::op::{NoiseMatrix, Pattern};
@@ -28,6 +28,8 @@ pub(crate) struct Added<'a> {
     pub(crate) residuals: ArrayView2<'a, f64>,
     /// Known noise variances (p, T), where there are some.
     pub(crate) known: Option<ArrayView2<'a, f64>>,
+    /// Number of observed entries, the old ones included.
+    pub(crate) n_observed: usize,
 }
 
 /// A factor and q observations in p rows added to it: q solves with it, q^2 doubles beside it.
@@ -42,7 +44,8 @@ pub(crate) struct AppendedFactor {
     lower: Array2<f64>,
     /// All duals (n + p, T).
     dual: Array2<f64>,
-    gain: f64,
+    log_likelihood: f64,
+    n_observed: usize,
 }
 
 impl AppendedFactor {
@@ -56,7 +59,7 @@ impl AppendedFactor {
         noise: &NoiseMatrix,
         added: Added<'_>,
     ) -> Result<Self> {
-        let Added { cross, prior, residuals, known } = added;
+        let Added { cross, prior, residuals, known, n_observed } = added;
         let pattern = Pattern::of(residuals);
         let joint = base.joint(&views(&cross), prior.clone())?;
         let places: Vec<(usize, usize)> = pattern.observed().collect();
@@ -81,10 +84,21 @@ impl AppendedFactor {
         let squares: f64 = half.iter().map(|v| v * v).sum();
         let logs: f64 = lower.diag().iter().map(|v| v.ln()).sum();
         let gain = -0.5 * (squares + places.len() as f64 * LN_TAU) - logs;
+        let log_likelihood = base.log_likelihood() + gain;
         let new = pattern.scatter(delta.column(0));
         let old = base.dual() - &base.solve(back(&cross, &new, &tasks).view())?;
         let dual = concatenate![Axis(0), old, new];
-        Ok(AppendedFactor { base, tasks, cross, prior, pattern, lower, dual, gain })
+        Ok(AppendedFactor {
+            base,
+            tasks,
+            cross,
+            prior,
+            pattern,
+            lower,
+            dual,
+            log_likelihood,
+            n_observed,
+        })
     }
 
     fn n_old(&self) -> usize {
@@ -196,7 +210,7 @@ impl Factor for AppendedFactor {
     }
 
     fn log_likelihood(&self) -> f64 {
-        self.base.log_likelihood() + self.gain
+        self.log_likelihood
     }
 
     fn dual(&self) -> Array2<f64> {
@@ -253,6 +267,13 @@ impl Factor for AppendedFactor {
 
     fn missing_variances(&self, _entries: &[(usize, usize)]) -> Result<Array1<f64>> {
         self.needs_all()
+    }
+
+    fn with_data(mut self: Box<Self>, residuals: ArrayView2<f64>) -> Result<Box<dyn Factor>> {
+        self.dual = self.solve(residuals)?;
+        let quadratic = (&self.dual * &residuals).sum();
+        self.log_likelihood = log_gaussian(quadratic, self.log_det().value, self.n_observed);
+        Ok(self)
     }
 
     fn is_partial(&self) -> bool {

@@ -5,16 +5,19 @@
 //! likelihood and T n^3 with the gradient, which is cheaper for few tasks; but nothing is kept for
 //! other values of B and Sigma.
 
+use std::sync::Arc;
+
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
 
 use super::conditional::{DirectionVariances, assembled};
+use super::fixed_effects::Directions;
 use super::{
-    Adjoints, Congruence, Estimate, Factor, KroneckerFactor, LeaveOut, Residuals, RowCovariances,
-    SolveReport, Spectrum, TaskMeans, log_gaussian,
+    Adjoints, Congruence, Estimate, Factor, FixedEffects, KroneckerFactor, LeaveOut, Residuals,
+    RowCovariances, SolveReport, Spectrum, TaskMeans, log_gaussian,
 };
 use crate::error::Result;
 use crate::linalg;
-use crate::op::{Adjoint, TaskAdjoint};
+use crate::op::{Adjoint, Pattern, TaskAdjoint};
 
 /// `K (x) B + I (x) Sigma` of a complete table, factored one direction at a time: (T + 1) n^2 doubles.
 ///
@@ -59,19 +62,25 @@ impl CholeskysFactor {
             block.diag_mut().mapv_inplace(|v| v + 1.0);
             linalg::cholesky_of(block)
         })?;
-        let whitened = congruence.root().whiten_rows(residuals);
-        let data = linalg::matmul(whitened.view(), congruence.vectors.view());
-        let mut solution = Array2::zeros(data.dim());
-        let mut quadratic = 0.0;
-        for (j, lower) in lowers.iter().enumerate() {
+        let (solution, why) = (Array2::zeros(residuals.dim()), why.to_string());
+        let mut factor =
+            CholeskysFactor { gram, congruence, lowers, solution, quadratic: 0.0, why };
+        factor.set_data(residuals);
+        Ok(factor)
+    }
+
+    /// Solves for data less their mean (n, T).
+    fn set_data(&mut self, residuals: ArrayView2<f64>) {
+        let whitened = self.congruence.root().whiten_rows(residuals);
+        let data = linalg::matmul(whitened.view(), self.congruence.vectors.view());
+        self.quadratic = 0.0;
+        for (j, lower) in self.lowers.iter().enumerate() {
             let column = data.column(j).insert_axis(Axis(1));
             let half = linalg::solve_lower(lower.view(), column);
-            quadratic += half.iter().map(|v| v * v).sum::<f64>();
+            self.quadratic += half.iter().map(|v| v * v).sum::<f64>();
             let whole = linalg::solve_lower_transpose(lower.view(), half.view());
-            solution.column_mut(j).assign(&whole.column(0));
+            self.solution.column_mut(j).assign(&whole.column(0));
         }
-        let why = why.to_string();
-        Ok(CholeskysFactor { gram, congruence, lowers, solution, quadratic, why })
     }
 
     /// The same covariance in the eigenbasis of K, for what needs one: an eigendecomposition.
@@ -206,6 +215,27 @@ impl Factor for CholeskysFactor {
     fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>> {
         // A complete table misses nothing.
         Ok(Array1::zeros(entries.len()))
+    }
+
+    fn fixed_effects(
+        &self,
+        basis: ArrayView2<f64>,
+        _pattern: &Arc<Pattern>,
+    ) -> Result<FixedEffects> {
+        let solved = linalg::map(&self.lowers, |lower| {
+            let half = linalg::solve_lower(lower.view(), basis);
+            linalg::solve_lower_transpose(lower.view(), half.view())
+        });
+        let through = |z: &Array2<f64>| linalg::matmul(self.gram.view(), z.view());
+        let directions = Directions::new(&self.congruence, None, basis, &solved, None, through)?;
+        let sums = linalg::matmul(basis.t(), self.solution.view());
+        let coefficients = directions.whitened_coefficients(sums.view(), None);
+        Ok(directions.effects(coefficients.view()))
+    }
+
+    fn with_data(mut self: Box<Self>, residuals: ArrayView2<f64>) -> Result<Box<dyn Factor>> {
+        self.set_data(residuals);
+        Ok(self)
     }
 
     fn leave_out(&self, by: &LeaveOut, means: TaskMeans) -> Result<Residuals> {

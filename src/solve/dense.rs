@@ -4,17 +4,19 @@
 //! log-likelihood is `-1/2 a' (y - mean) - sum log L_ii - N/2 log 2 pi`, and every gradient is read off
 //! `G = a a' - A^-1` (Rasmussen & Williams 2006, eq. 5.9).
 
+use std::sync::Arc;
+
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
 
 use super::leave_out::{self, DensePrecision};
 use super::observed::{RowBlocks, joint_of, variances_of, weights_of};
 use super::{
-    Adjoints, Estimate, Factor, LeaveOut, Residuals, RowCovariances, SolveReport, TaskMeans,
-    log_gaussian,
+    Adjoints, Estimate, Factor, FixedEffects, LeaveOut, Residuals, RowCovariances, SolveReport,
+    TaskMeans, log_gaussian, solve_entries,
 };
 use crate::error::{Error, Result};
 use crate::linalg;
-use crate::op::{Adjoint, MaskedKronecker, TaskAdjoint};
+use crate::op::{Adjoint, MaskedKronecker, Pattern, TaskAdjoint};
 
 /// `A = L L'` for the covariance of N observed entries, with the solution for one set of data: N^3 / 3
 /// multiply-adds and N^2 doubles; the gradient N^3 more, and N^2 doubles more.
@@ -56,9 +58,17 @@ impl DenseFactor {
                     .to_string(),
         })?;
         check_pivots(&lower, &covariance)?;
-        let (half, solution) = solved(&lower, covariance.pattern().gather(residuals));
-        let quadratic = half.iter().map(|v| v * v).sum();
-        Ok(DenseFactor { covariance, lower, solution, quadratic, why: why.to_string() })
+        let (solution, why) = (Array1::zeros(0), why.to_string());
+        let mut factor = DenseFactor { covariance, lower, solution, quadratic: 0.0, why };
+        factor.set_data(residuals);
+        Ok(factor)
+    }
+
+    /// Solves for the observed entries of data less their mean (n, T).
+    fn set_data(&mut self, residuals: ArrayView2<f64>) {
+        let (half, solution) = solved(&self.lower, self.covariance.pattern().gather(residuals));
+        self.quadratic = half.iter().map(|v| v * v).sum();
+        self.solution = solution;
     }
 
     /// The covariance of the observed entries.
@@ -173,6 +183,24 @@ impl Factor for DenseFactor {
             let half = linalg::solve_lower(self.lower.view(), c.view());
             Ok(half.mapv(|v| v * v).sum_axis(Axis(0)))
         })
+    }
+
+    fn fixed_effects(
+        &self,
+        basis: ArrayView2<f64>,
+        pattern: &Arc<Pattern>,
+    ) -> Result<FixedEffects> {
+        let all = |columns: Array2<f64>| {
+            let half = linalg::solve_lower(self.lower.view(), columns.t());
+            let whole = linalg::solve_lower_transpose(self.lower.view(), half.view());
+            Ok(whole.reversed_axes().as_standard_layout().into_owned())
+        };
+        solve_entries(all, self.dual().view(), basis, pattern)
+    }
+
+    fn with_data(mut self: Box<Self>, residuals: ArrayView2<f64>) -> Result<Box<dyn Factor>> {
+        self.set_data(residuals);
+        Ok(self)
     }
 
     fn leave_out(&self, by: &LeaveOut, means: TaskMeans) -> Result<Residuals> {

@@ -17,13 +17,14 @@ use std::sync::Arc;
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
 
 use super::conditional::assembled;
+use super::fixed_effects::Directions;
 use super::{
-    Adjoints, Congruence, Estimate, Factor, LeaveOut, Residuals, RowCovariances, SolveReport,
-    Spectrum, TaskMeans, leave_out, log_gaussian,
+    Adjoints, Congruence, Estimate, Factor, FixedEffects, LeaveOut, Residuals, RowCovariances,
+    SolveReport, Spectrum, TaskMeans, leave_out, log_gaussian,
 };
 use crate::error::Result;
 use crate::linalg;
-use crate::op::{Adjoint, TaskAdjoint};
+use crate::op::{Adjoint, Pattern, TaskAdjoint};
 
 /// The Fisher information of (B, Sigma) in the common eigenbasis: for directions `dB~ = W' dB W` and
 /// `dS~ = W' dSigma W` it is `1/2 sum_jk (bb dB~^2 + 2 bs dB~ dS~ + ss dS~^2)`.
@@ -88,11 +89,64 @@ impl KroneckerFactor {
     /// Factors the covariance and solves for data given in the eigenbasis of K: `rotated = U' Y`
     /// (n, T); of a spectrum that was cut off Y is the data that it was made with. Time O(n T^2), or O(n T r) where B has low rank over many tasks.
     pub fn new(spectrum: Arc<Spectrum>, congruence: Congruence, rotated: ArrayView2<f64>) -> Self {
+        let mut factor = Self::unsolved(spectrum, congruence);
+        factor.set_rotated(rotated);
+        factor
+    }
+
+    /// Factors the covariance and solves for data less a linear mean with columns `U' F` (n, p), by
+    /// generalised least squares: O(n p (k + T)) more.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotPositive`] where the columns cannot be told apart.
+    pub(crate) fn profiled(
+        spectrum: Arc<Spectrum>,
+        congruence: Congruence,
+        rotated: ArrayView2<f64>,
+        basis: ArrayView2<f64>,
+    ) -> Result<(Self, FixedEffects)> {
+        let mut factor = Self::unsolved(spectrum, congruence);
+        let mut data = factor.congruence.root().whiten_rows(rotated);
+        let (directions, coefficients) = factor.whitened_effects(basis, data.view())?;
+        data -= &linalg::matmul(basis, coefficients.view());
+        factor.set_whitened(data);
+        Ok((factor, directions.effects(coefficients.view())))
+    }
+
+    /// The least-squares problems of columns `U' F`, and the coefficients (p, T) of whitened data (n, T)
+    /// in the whitened task space.
+    fn whitened_effects(
+        &self,
+        basis: ArrayView2<f64>,
+        data: ArrayView2<f64>,
+    ) -> Result<(Directions, Array2<f64>)> {
+        let solved = |inverse: ArrayView1<f64>| &basis * &inverse.insert_axis(Axis(1));
+        let stored: Vec<Array2<f64>> = self.inverse.columns().into_iter().map(solved).collect();
+        let rest = self.inverse_rest.as_ref().map(|inverse| solved(inverse.view()));
+        let s = self.spectrum.values.view().insert_axis(Axis(1));
+        let directions = Directions::new(
+            &self.congruence,
+            Some(Arc::clone(&self.spectrum)),
+            basis,
+            &stored,
+            rest.as_ref(),
+            |z| z * &s,
+        )?;
+        let projected = linalg::matmul(data, self.congruence.vectors.view());
+        let inside = linalg::matmul(basis.t(), (&projected * &self.inverse).view());
+        let outside =
+            rest.map(|rest| linalg::matmul(rest.t(), self.congruence.complement(data).view()));
+        let coefficients = directions.whitened_coefficients(inside.view(), outside.as_ref());
+        Ok((directions, coefficients))
+    }
+
+    /// The covariance factored, without data.
+    fn unsolved(spectrum: Arc<Spectrum>, congruence: Congruence) -> Self {
         let s = spectrum.values.view().insert_axis(Axis(1));
         let inverse = (&s * &congruence.shifts).mapv(|v| 1.0 / (1.0 + v));
         let inverse_rest =
             congruence.rest.map(|r| spectrum.values.mapv(|s| 1.0 / (1.0 + s * r.shift)));
-        let mut factor = KroneckerFactor {
+        KroneckerFactor {
             spectrum,
             congruence,
             inverse,
@@ -101,21 +155,28 @@ impl KroneckerFactor {
             row_squares: Array1::zeros(0),
             coefficients: Array2::zeros((0, 0)),
             quadratic: 0.0,
-        };
-        let mut data = factor.congruence.root().whiten_rows(rotated);
+        }
+    }
+
+    /// Solves for other data `U' Y` (n, T).
+    pub(super) fn set_rotated(&mut self, rotated: ArrayView2<f64>) {
+        self.set_whitened(self.congruence.root().whiten_rows(rotated));
+    }
+
+    /// Solves for whitened data (n, T) in the eigenbasis of K.
+    fn set_whitened(&mut self, mut data: Array2<f64>) {
         let lengths = row_squares(&data);
-        let projected = factor.apply_inverse(&mut data);
+        let projected = self.apply_inverse(&mut data);
         // Along the stored directions each square has its own weight; what is left of a row's
         // squared length has that of the rest.
-        factor.coefficients = &projected * &factor.inverse;
-        factor.quadratic = (&projected * &factor.coefficients).sum();
-        if let Some(rest) = &factor.inverse_rest {
+        self.coefficients = &projected * &self.inverse;
+        self.quadratic = (&projected * &self.coefficients).sum();
+        if let Some(rest) = &self.inverse_rest {
             let inside = row_squares(&projected);
-            factor.quadratic += rest.dot(&(lengths - inside).mapv(|v| v.max(0.0)));
+            self.quadratic += rest.dot(&(lengths - inside).mapv(|v| v.max(0.0)));
         }
-        factor.row_squares = row_squares(&data);
-        factor.solution = Arc::new(data);
-        factor
+        self.row_squares = row_squares(&data);
+        self.solution = Arc::new(data);
     }
 
     /// Replaces whitened data (n, T) in the eigenbasis of K by the solution there; returns the data
@@ -402,6 +463,22 @@ impl Factor for KroneckerFactor {
 
     fn as_kronecker(&self) -> Option<&KroneckerFactor> {
         Some(self)
+    }
+
+    fn fixed_effects(
+        &self,
+        basis: ArrayView2<f64>,
+        _pattern: &Arc<Pattern>,
+    ) -> Result<FixedEffects> {
+        let rotated = linalg::matmul(self.spectrum.vectors.t(), basis);
+        let data = self.congruence.root().whiten_rows(self.rotated_data().view());
+        let (directions, coefficients) = self.whitened_effects(rotated.view(), data.view())?;
+        Ok(directions.effects(coefficients.view()))
+    }
+
+    fn with_data(mut self: Box<Self>, residuals: ArrayView2<f64>) -> Result<Box<dyn Factor>> {
+        self.set_rotated(linalg::matmul(self.spectrum.vectors.t(), residuals).view());
+        Ok(self)
     }
 
     fn leave_out(&self, by: &LeaveOut, means: TaskMeans) -> Result<Residuals> {

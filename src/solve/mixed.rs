@@ -98,16 +98,22 @@ impl MixedFactor {
             pattern,
             why: why.to_string(),
         };
-        let mut table = factor.pattern.scatter(factor.pattern.gather(residuals).view());
         if !factor.pattern.is_complete() {
             let inverses = linalg::map(&latents, |&q| factor.inverse(q));
-            let gaps = Gaps::new(inverses, &factor.tasks, factor.pattern.missing())?;
-            factor.fill(&gaps, &mut table);
-            factor.gaps = Some(gaps);
+            factor.gaps = Some(Gaps::new(inverses, &factor.tasks, factor.pattern.missing())?);
         }
-        (factor.data, factor.rest) = factor.tasks.split(table.view());
-        factor.solution = factor.solved(&factor.data);
+        factor.set_data(residuals);
         Ok(factor)
+    }
+
+    /// Solves for other data less their mean (n, T).
+    fn set_data(&mut self, residuals: ArrayView2<f64>) {
+        let mut table = self.pattern.scatter(self.pattern.gather(residuals).view());
+        if let Some(gaps) = &self.gaps {
+            self.fill(gaps, &mut table);
+        }
+        (self.data, self.rest) = self.tasks.split(table.view());
+        self.solution = self.solved(&self.data);
     }
 
     /// What mixes the latent functions.
@@ -392,6 +398,11 @@ impl Factor for MixedFactor {
 
     fn as_mixed(&self) -> Option<&MixedFactor> {
         Some(self)
+    }
+
+    fn with_data(mut self: Box<Self>, residuals: ArrayView2<f64>) -> Result<Box<dyn Factor>> {
+        self.set_data(residuals);
+        Ok(self)
     }
 
     /// In closed form for rows and entries of complete tables and held means.

@@ -5,6 +5,7 @@ mod choleskys;
 mod conditional;
 mod congruence;
 mod dense;
+mod fixed_effects;
 mod iterative;
 mod kronecker;
 mod leave_out;
@@ -19,6 +20,7 @@ mod select;
 mod spectrum;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,9 @@ pub(crate) use appended::{Added, AppendedFactor};
 pub use choleskys::CholeskysFactor;
 pub use congruence::Congruence;
 pub use dense::DenseFactor;
+pub use fixed_effects::FixedEffects;
+use fixed_effects::solve_entries;
+pub(crate) use fixed_effects::{Added as AddedCovariances, Rows, profiled};
 pub use iterative::{CgSettings, CgState, IterativeFactor};
 pub use kronecker::{FisherBlocks, KroneckerFactor};
 pub(crate) use leave_out::{
@@ -43,7 +48,7 @@ pub(crate) use select::{Choice, Problem, select};
 pub use spectrum::Spectrum;
 
 use crate::error::Result;
-use crate::op::{Adjoint, TaskAdjoint};
+use crate::op::{Adjoint, Pattern, TaskAdjoint};
 
 /// A number with the standard error of its estimate, 0 where it is exact.
 ///
@@ -285,6 +290,32 @@ pub trait Factor: std::fmt::Debug + Send + Sync {
         let _ = means;
         Err(leave_out::not_exact(&self.report().solver))
     }
+
+    /// The coefficients of a linear mean with columns F (n, p) at the rows, by generalised least squares,
+    /// for a table with that pattern.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotPositive`] where the columns cannot be told apart; as [`Factor::solve`].
+    fn fixed_effects(
+        &self,
+        basis: ArrayView2<f64>,
+        pattern: &Arc<Pattern>,
+    ) -> Result<FixedEffects> {
+        let each = |mut columns: Array2<f64>| {
+            for mut column in columns.rows_mut() {
+                let solved = self.solve(pattern.scatter(column.view()).view())?;
+                column.assign(&pattern.gather(solved.view()));
+            }
+            Ok(columns)
+        };
+        solve_entries(each, self.dual().view(), basis, pattern)
+    }
+
+    /// The same covariance with the solution for other data less their mean (n, T).
+    ///
+    /// # Errors
+    /// As [`Factor::solve`].
+    fn with_data(self: Box<Self>, residuals: ArrayView2<f64>) -> Result<Box<dyn Factor>>;
 
     /// What was done.
     fn report(&self) -> SolveReport;

@@ -81,20 +81,26 @@ impl SchurFactor {
         let zeroed = KroneckerFactor::new(spectrum, congruence, rotated);
         let g = complement(&zeroed, &dual_vectors, &vectors, &tasks);
         let lower = linalg::cholesky(g.view())?;
-        let dual = zeroed.rotated_dual();
-        let at_gaps: Array1<f64> =
-            vectors.rows().into_iter().zip(&tasks).map(|(u, &t)| u.dot(&dual.column(t))).collect();
-        let mut rotated = rotated.to_owned();
-        let excess = excess(&lower, at_gaps);
-        for ((u, &t), gap) in vectors.rows().into_iter().zip(&tasks).zip(&excess) {
+        let mut factor = SchurFactor { filled: zeroed, pattern, vectors, duals, lower };
+        factor.fill(rotated.to_owned());
+        Ok(factor)
+    }
+
+    /// Fills the gaps of the data `U' Y` (n, T) that the table was just solved for.
+    fn fill(&mut self, mut rotated: Array2<f64>) {
+        let dual = self.filled.rotated_dual();
+        let rows = || self.vectors.rows().into_iter().zip(self.pattern.missing());
+        let at_gaps: Array1<f64> = rows().map(|(u, &(_, t))| u.dot(&dual.column(t))).collect();
+        for ((u, &(_, t)), gap) in rows().zip(&excess(&self.lower, at_gaps)) {
             rotated.column_mut(t).scaled_add(-gap, &u);
         }
-        let filled = KroneckerFactor::new(
-            Arc::clone(zeroed.spectrum()),
-            zeroed.congruence().clone(),
-            rotated.view(),
-        );
-        Ok(SchurFactor { filled, pattern, vectors, duals, lower })
+        self.filled.set_rotated(rotated.view());
+    }
+
+    /// Solves for other data `U' Y` (n, T), whatever stands at the gaps.
+    pub(crate) fn set_rotated(&mut self, rotated: Array2<f64>) {
+        self.filled.set_rotated(rotated.view());
+        self.fill(rotated);
     }
 
     /// The table with its gaps filled by their conditional means.
@@ -337,6 +343,12 @@ impl Factor for SchurFactor {
         let places: std::collections::BTreeMap<(usize, usize), usize> =
             self.pattern.missing().iter().copied().zip(0..).collect();
         Ok(entries.iter().map(|e| places.get(e).map_or(0.0, |&p| variances[p])).collect())
+    }
+
+    fn with_data(mut self: Box<Self>, residuals: ArrayView2<f64>) -> Result<Box<dyn Factor>> {
+        let rotated = linalg::matmul(self.filled.spectrum().vectors.t(), residuals);
+        self.set_rotated(rotated);
+        Ok(self)
     }
 
     fn leave_out(&self, by: &LeaveOut, means: TaskMeans) -> Result<Residuals> {

@@ -29,6 +29,7 @@ mod leave_out_gaps;
 mod lmc;
 mod lmc_learning;
 mod low_rank;
+mod means;
 mod mixing;
 mod mixing_factor;
 mod model_file_refusals;

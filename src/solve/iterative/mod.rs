@@ -14,7 +14,7 @@ mod preconditioner;
 mod probes;
 mod settings;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ndarray::{
     Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, ArrayView3, Axis, concatenate, s,
@@ -24,12 +24,12 @@ use super::leave_out::not_exact;
 use super::observed::{RowBlocks, joint_of, variances_of, weights_of};
 use super::select::DENSE_UP_TO;
 use super::{
-    Adjoints, DenseFactor, Estimate, Factor, LeaveOut, Residuals, RowCovariances, SolveReport,
-    TaskMeans, log_gaussian,
+    Adjoints, DenseFactor, Estimate, Factor, FixedEffects, LeaveOut, Residuals, RowCovariances,
+    SolveReport, TaskMeans, log_gaussian, solve_entries,
 };
 use crate::error::{Error, Result};
 use crate::linalg;
-use crate::op::MaskedKronecker;
+use crate::op::{MaskedKronecker, Pattern};
 use cg::Solved;
 use noise::NoiseRoot;
 use preconditioner::Preconditioner;
@@ -191,6 +191,24 @@ impl IterativeFactor {
             probes,
             why: why.to_string(),
         })
+    }
+
+    /// Solves for the observed entries of other data less their mean (n, T), from the solution at hand.
+    fn set_data(&mut self, residuals: ArrayView2<f64>) -> Result<()> {
+        let data = self.covariance.pattern().gather(residuals);
+        let (a, p) = (&self.covariance, &self.preconditioner);
+        let (limit, tolerance) = (self.settings.max_iterations, self.settings.tolerance);
+        let row = data.view().insert_axis(Axis(0));
+        let guess = self.solution.view().insert_axis(Axis(0)).to_owned();
+        let solved = cg::solve(a, p, row, Some(guess), &[tolerance], limit);
+        let (own, rest) = cg::solve_measured(a, p, row, solved, tolerance, limit);
+        check(&own)?;
+        self.solution = own.x.row(0).to_owned();
+        self.quadratic = self.solution.dot(&data) + self.solution.dot(&rest.row(0));
+        self.relative_residual = own.relative[0];
+        self.iterations += own.iterations;
+        self.data = data;
+        Ok(())
     }
 
     /// The same covariance factored densely, for what needs its inverse.
@@ -376,6 +394,21 @@ impl Factor for IterativeFactor {
             let (x, rest) = self.solve_columns(c)?;
             Ok((&x * &(c + &rest)).sum_axis(Axis(0)))
         })
+    }
+
+    fn fixed_effects(
+        &self,
+        basis: ArrayView2<f64>,
+        pattern: &Arc<Pattern>,
+    ) -> Result<FixedEffects> {
+        let all =
+            |columns: Array2<f64>| Ok(self.solve_rows(columns.view(), self.settings.tolerance)?.0);
+        solve_entries(all, self.dual().view(), basis, pattern)
+    }
+
+    fn with_data(mut self: Box<Self>, residuals: ArrayView2<f64>) -> Result<Box<dyn Factor>> {
+        self.set_data(residuals)?;
+        Ok(self)
     }
 
     fn leave_out(&self, by: &LeaveOut, means: TaskMeans) -> Result<Residuals> {

@@ -1,5 +1,6 @@
 //! Shared by the tests: dense brute force, central differences, seeded data.
 
+pub mod bordered;
 pub mod dense;
 pub mod masked;
 pub mod sealed;
