@@ -154,6 +154,18 @@ class GaussianProcess:
     @property
     def task(self) -> Description: ...
     @property
+    def terms(self) -> list[tuple[Description, Description]]:
+        """The kernel and the task covariance of each term."""
+    @property
+    def signal_shares(self) -> list[float]:
+        """The share of each term in the variance of the signal at the training rows."""
+    @property
+    def signal_variances(self) -> Floats:
+        """(T,), the prior variance of each task's function, the mean over the training rows."""
+    @property
+    def task_covariances(self) -> list[Floats]:
+        """(T, T) of each term."""
+    @property
     def task_covariance(self) -> Floats: ...
     @property
     def task_correlation(self) -> Floats: ...

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from . import _core, _data
 from ._errors import incompatible
+from ._estimator import _object
 from ._gp_settings import core_settings
 from ._posterior import Posterior
 from ._progress import Watch, verbosity
@@ -44,8 +45,10 @@ class MultiTaskGP(Posterior):
     noise : {"shared", "per-task", "full", "none"}, array or None
         One noise variance for all tasks, one for each, or a full covariance, learned; an array of variances
         (T,) or a covariance (T, T) is held. "none" and ``None`` leave the variances given to ``fit``.
-    terms : list of one (kernel, task) or None
-        In place of ``kernel`` and ``task``. This version serves one separable term.
+    terms : list of (kernel, task) or None
+        In place of ``kernel`` and ``task``: the terms of a sum, each with its own kernel and task covariance,
+        the linear model of coregionalization. Every evaluation then factors the covariance of all
+        observations. Terms written alike come out sorted by their share of the signal.
     normalize_x, normalize_y : bool
         Whether starts, priors and steps are measured in standard deviations of the columns of X and of the
         tasks. Answers are in the units given, either way.
@@ -279,7 +282,19 @@ class MultiTaskGP(Posterior):
     @property
     def task_covariances_(self) -> list[Floats]:
         """The task covariance (T, T) of each term; `task_covariance_` is their sum."""
-        return [self.task_covariance_]
+        return [np.asarray(b) for b in self._model().task_covariances]
+
+    @property
+    def terms_(self) -> list[tuple[Kernel, Task]]:
+        """The kernel and the task covariance of each term, with the values learned."""
+        from . import kernels, tasks
+
+        return [(_object(k, kernels), _object(t, tasks)) for k, t in self._model().terms]
+
+    @property
+    def signal_shares_(self) -> Floats:
+        """The share of each term in the variance of the signal at the training rows, each task in its own scale."""
+        return np.asarray(self._model().signal_shares)
 
     @property
     def task_correlation_(self) -> Floats:

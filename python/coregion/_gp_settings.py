@@ -30,7 +30,7 @@ def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> di
     """
     from .kernels import Matern52
 
-    kernel, task = _term(gp)
+    (kernel, task), further = _terms(gp)
     if gp.warp is not None:
         expected = "None: this version transforms no outputs; transform them before fit"
         raise invalid("warp", repr(gp.warp), expected)
@@ -41,6 +41,7 @@ def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> di
     return {
         "kernel": kernel_tree(Matern52() if kernel is None else kernel, feature_names),
         "task": None if task is None else task_tree(task),
+        "further": [(kernel_tree(k, feature_names), task_tree(t)) for k, t in further],
         "noise": _noise(gp.noise, n_tasks),
         "mean": _mean(gp.mean, n_tasks),
         "normalize_x": _scalars.switch(gp.normalize_x, "normalize_x"),
@@ -60,21 +61,21 @@ def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> di
     }
 
 
-def _term(gp: MultiTaskGP) -> tuple[Any, Any]:
-    """The kernel and the task covariance, given one by one or as a list of one pair."""
+def _terms(gp: MultiTaskGP) -> tuple[tuple[Any, Any], list[tuple[Any, Any]]]:
+    """The first kernel with its task covariance, and those of the further terms."""
     if gp.terms is None:
-        return gp.kernel, gp.task
+        return (gp.kernel, gp.task), []
     if gp.kernel is not None or gp.task is not None:
-        raise incompatible("terms and kernel or task", "give kernel and task, or a list of one such pair")
-    expected = "a list of one pair (kernel, task): this version serves one separable term"
-    if not isinstance(gp.terms, (list, tuple)):
+        raise incompatible("terms and kernel or task", "give kernel and task, or a list of such pairs")
+    expected = "a list of pairs (kernel, task)"
+    if not isinstance(gp.terms, (list, tuple)) or not gp.terms:
         raise invalid("terms", repr(gp.terms), expected)
-    if len(gp.terms) != 1:
-        raise invalid("terms", f"{len(gp.terms)} terms", expected)
-    pair = gp.terms[0]
-    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-        raise invalid("terms", repr(gp.terms), expected)
-    return pair[0], pair[1]
+    pairs = []
+    for pair in gp.terms:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise invalid("terms", repr(gp.terms), expected)
+        pairs.append((pair[0], pair[1]))
+    return pairs[0], pairs[1:]
 
 
 def _word(value: Any, argument: str) -> str:

@@ -71,10 +71,7 @@ def gaussian_process(model: _core.GaussianProcess, **params: Any) -> MultiTaskGP
     """The estimator of a fitted Gaussian process."""
     from . import kernels, tasks
 
-    return MultiTaskGP._of_model(
-        model,
-        kernel=_object(model.kernel, kernels),
-        task=_object(model.task, tasks),
-        **model.settings,
-        **params,
-    )
+    terms = [(_object(kernel, kernels), _object(task, tasks)) for kernel, task in model.terms]
+    one = {"kernel": terms[0][0], "task": terms[0][1]}
+    described = one if len(terms) == 1 else {"terms": terms}
+    return MultiTaskGP._of_model(model, **described, **model.settings, **params)

@@ -211,7 +211,7 @@ def summarise(estimator: Any) -> Summary:
     ridge = hasattr(model, "dual_coef")
     names = [str(name) for name in estimator.task_names_]
     b = np.asarray(model.task_covariance, dtype=float)
-    words = {"kernel": _shortened(describe(model.kernel)), "task": _shortened(describe(model.task))}
+    words = _described(model)
     if ridge:
         noise = _ridge_noise(model)
         rho, errors = correlation(b), None
@@ -240,14 +240,34 @@ def summarise(estimator: Any) -> Summary:
     )
 
 
+def _kernels(model: Any) -> list[Mapping[str, Any]]:
+    """The kernel of each term."""
+    terms = getattr(model, "terms", None)
+    return [model.kernel] if terms is None else [kernel for kernel, _ in terms]
+
+
+def _described(model: Any) -> dict[str, str]:
+    """The kernel and the task covariance of each term in words."""
+    terms = getattr(model, "terms", None) or [(model.kernel, model.task)]
+    if len(terms) == 1:
+        kernel, task = terms[0]
+        return {"kernel": _shortened(describe(kernel)), "task": _shortened(describe(task))}
+    words = {}
+    for q, (kernel, task) in enumerate(terms):
+        words[f"terms[{q}]"] = f"{_shortened(describe(kernel))} with {_shortened(describe(task))}"
+    return words
+
+
 def _entry_names(parameters: Mapping[str, Floats], model: Any, tasks: list[str]) -> dict[str, list[str]]:
     """Names of features for lengthscales, of tasks for vectors of the noise and the mean."""
     features = list(model.data.feature_names)
-    scales = dict(_lengthscales(model.kernel, features))
+    scales = {}
+    for q, kernel in enumerate(_kernels(model)):
+        scales.update({f"terms[{q}].kernel.{tail}": names for tail, names in _lengthscales(kernel, features)})
     found = {}
     for path, array in parameters.items():
-        head, _, tail = path.partition("kernel.")
-        names = scales.get(tail, []) if tail else tasks if not head.endswith("task") else []
+        within = path.startswith("terms[")
+        names = scales.get(path, []) if within else tasks
         if np.shape(array) == (len(names),):
             found[path] = names
     return found
@@ -291,7 +311,10 @@ def _tasks(model: Any, names: list[str], b: Floats, noise: Floats) -> list[TaskS
     if known is not None:
         each = np.asarray(known, dtype=float)[rows, columns]
         noise = noise + np.nan_to_num(_average(columns, each, counts))
-    signal = np.diag(b) * float(np.mean(gram_diagonal(model.kernel, data.x)))
+    if hasattr(model, "signal_variances"):
+        signal = np.asarray(model.signal_variances, dtype=float)
+    else:
+        signal = np.diag(b) * float(np.mean(gram_diagonal(model.kernel, data.x)))
     total = signal + noise
     share = np.divide(signal, total, out=np.full(len(names), np.nan), where=total > 0)
     return [

@@ -9,6 +9,7 @@ use coregion::Error;
 use coregion::estimator::FittedMultiTaskGp;
 use coregion::gp::{Prediction, Uncertainty};
 use coregion::learn::Progress;
+use coregion::matrix_kernel::Separable;
 use ndarray::{ArrayD, Axis, Slice};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -29,6 +30,7 @@ impl From<FittedMultiTaskGp> for GaussianProcess {
     }
 }
 
+type Term<'py> = (Bound<'py, PyDict>, Bound<'py, PyDict>);
 type Moments<'py> = (Answer<'py>, Option<Answer<'py>>);
 
 fn moments(py: Python<'_>, p: Prediction) -> Moments<'_> {
@@ -233,6 +235,31 @@ impl GaussianProcess {
     #[getter]
     fn task<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         description::write(py, self.0.task().spec())
+    }
+
+    #[getter]
+    fn terms<'py>(&self, py: Python<'py>) -> PyResult<Vec<Term<'py>>> {
+        let pair = |term: &Separable| {
+            let task = description::write(py, term.task.spec())?;
+            Ok((description::write(py, term.kernel.spec())?, task))
+        };
+        self.0.terms().iter().map(pair).collect()
+    }
+
+    #[getter]
+    fn signal_shares(&self) -> Vec<f64> {
+        self.0.signal_shares()
+    }
+
+    #[getter]
+    fn signal_variances<'py>(&self, py: Python<'py>) -> Answer<'py> {
+        answer(py, self.0.signal_variances())
+    }
+
+    #[getter]
+    fn task_covariances<'py>(&self, py: Python<'py>) -> PyResult<Vec<Answer<'py>>> {
+        let each = freed(py, || Ok(self.0.task_covariances()))?;
+        Ok(each.into_iter().map(|b| answer(py, b)).collect())
     }
 
     #[getter]

@@ -1,6 +1,6 @@
 //! The terms of a fitted sum: their order, their shares, and which of them say nothing of their own.
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
 use super::fitted::FittedMultiTaskGp;
 use super::report::Warning;
@@ -89,6 +89,27 @@ fn alike(a: &Array2<f64>, b: &Array2<f64>) -> bool {
 }
 
 impl FittedMultiTaskGp {
+    /// The prior variance (T) of the function of each task, the mean over the training rows: the diagonals
+    /// of B times `k(x, x)`, summed over the terms.
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// assert_eq!(gp.signal_variances(), gp.task_covariance().diag());
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn signal_variances(&self) -> Array1<f64> {
+        let (model, natural) = (self.posterior.model(), self.posterior.natural());
+        let of_terms = model.terms().iter().zip(self.task_covariances());
+        let of_term = |(term, b): (&Term, Array2<f64>)| {
+            b.diag().to_owned() * term.diagonal(natural, model.x()).mean().unwrap_or(0.0)
+        };
+        of_terms.map(of_term).reduce(|a, b| a + b).unwrap_or_default()
+    }
+
     /// The share of each term in the variance of the signal at the training rows, each task measured in
     /// its own scale; they sum to 1.
     ///

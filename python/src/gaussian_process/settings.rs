@@ -30,6 +30,7 @@ pub(super) fn read(py: Python<'_>, settings: Option<&Bound<'_, PyDict>>) -> PyRe
         }
         gp = match name.as_str() {
             "task" => gp.task(Task::from_spec(description::read(&value)?).into_python(py)?),
+            "further" => further(py, gp, &value)?,
             "noise" => gp.noise(noise(py, &value)?),
             "mean" => gp.mean(mean(py, &value)?),
             "normalize_x" => gp.normalize_x(value.extract()?),
@@ -51,6 +52,17 @@ pub(super) fn read(py: Python<'_>, settings: Option<&Bound<'_, PyDict>>) -> PyRe
             "cg" => gp.cg(cg(py, value.cast()?)?),
             other => return Err(PyTypeError::new_err(format!("no setting is called {other}"))),
         };
+    }
+    Ok(gp)
+}
+
+/// The terms after the first: pairs of a kernel and a task covariance.
+fn further(py: Python<'_>, gp: MultiTaskGp, value: &Bound<'_, PyAny>) -> PyResult<MultiTaskGp> {
+    let mut gp = gp;
+    for pair in value.try_iter()? {
+        let (kernel, task): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+        let kernel = Kernel::from_spec(description::read(&kernel)?).into_python(py)?;
+        gp = gp.term(kernel, Task::from_spec(description::read(&task)?).into_python(py)?);
     }
     Ok(gp)
 }
