@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use coregion::estimator::Warning;
 use coregion::gp::{Model, Posterior, Scaling};
 use coregion::matrix_kernel::Separable;
 use coregion::prelude::*;
