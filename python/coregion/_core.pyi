@@ -6,7 +6,7 @@ matrices free the interpreter while they compute: no other thread may write to a
 has it returns. Properties and metrics hold the interpreter. Descriptions of kernels and task covariances are nested dictionaries, see ``Description``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 from ._types import Counts, Description, Floats, Observer
@@ -96,7 +96,8 @@ class GaussianProcess:
         kernel: Description,
         task: Description | None,
         noise: str | Floats,
-        mean: str | Floats,
+        mean: str | Floats | Callable[[Floats], Floats],
+        reml: bool,
         normalize_x: bool,
         normalize_y: bool,
         optimizer: str,
@@ -114,7 +115,7 @@ class GaussianProcess:
         observer: Observer | None,
     ) -> GaussianProcess:
         """noise: shared, per-task, full, none, variances (T,) or a covariance (T, T). mean: zero,
-        constant or constants (T,). The observer gets restart, evaluations, eigendecompositions and
+        constant, linear, training, constants (T,), or a function of rows (m, d) that gives columns (m, p). The observer gets restart, evaluations, eigendecompositions and
         log_posterior."""
 
     def predict(self, x: Floats, *, std: bool, include_noise: bool) -> tuple[Floats, Floats | None]:
@@ -178,7 +179,7 @@ class GaussianProcess:
         """See ``coregion.FitReport``; warnings are (kind, message) pairs."""
     @property
     def settings(self) -> dict[str, Any]:
-        """noise, mean, normalize_x, normalize_y, solver: how the model was set up."""
+        """noise, mean, reml, normalize_x, normalize_y, solver: how the model was set up."""
     @property
     def data(self) -> Dataset: ...
     def save(self, path: str) -> None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -52,8 +53,17 @@ class MultiTaskGP(Posterior):
     normalize_x, normalize_y : bool
         Whether starts, priors and steps are measured in standard deviations of the columns of X and of the
         tasks. Answers are in the units given, either way.
-    mean : {"constant", "zero"} or array (T,)
-        The mean of each task: that of its training values, zero, or given.
+    mean : {"constant", "linear", "zero", "training"}, callable or array (T,)
+        The mean of each task. "constant", and "linear" (a level and a slope for each column of X), have
+        coefficients that are estimated by generalised least squares at every value of the other parameters, and
+        predictions carry what is not known of them. So has a function that is given an array (m, d) and returns
+        the columns (m, p) of a basis; what it returns for a row must not depend on other rows, and a model with
+        it cannot be saved. "zero", "training" (the mean of what was observed of the task) and constants given
+        are held. A task without observations has the mean of the coefficients of the others.
+    reml : bool
+        Whether the other parameters are learned from the restricted likelihood, which does not take the
+        coefficients of an estimated mean as known; log marginal likelihoods are then those of the contrasts of the
+        data that the mean does not reach (Harville 1974).
     warp : None
         Transformations of the outputs are not served by this version.
     optimizer : {"auto", "alternating", "joint"} or None
@@ -150,7 +160,8 @@ class MultiTaskGP(Posterior):
         terms: list[tuple[Kernel, Task]] | None = None,
         normalize_x: bool = True,
         normalize_y: bool = True,
-        mean: str | ArrayLike = "constant",
+        mean: str | ArrayLike | Callable[[Floats], ArrayLike] = "constant",
+        reml: bool = False,
         warp: None = None,
         optimizer: str | None = "auto",
         solver: str = "auto",
@@ -175,6 +186,7 @@ class MultiTaskGP(Posterior):
         self.normalize_x = normalize_x
         self.normalize_y = normalize_y
         self.mean = mean
+        self.reml = reml
         self.warp = warp
         self.optimizer = optimizer
         self.solver = solver

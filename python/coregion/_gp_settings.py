@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from . import _arrays, _scalars
 from ._errors import incompatible, invalid, wrong_shape
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from ._gp import MultiTaskGP
 
 
+_MEANS = ("zero", "constant", "linear", "training")
 _NOISE = ("shared", "per-task", "full", "none")
 _WHOLE = ("max_iterations", "rank", "n_probes", "seed")
 """Settings of the iterative solver that are whole numbers."""
@@ -44,6 +47,7 @@ def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> di
         "further": [(kernel_tree(k, feature_names), task_tree(t)) for k, t in further],
         "noise": _noise(gp.noise, n_tasks),
         "mean": _mean(gp.mean, n_tasks),
+        "reml": _scalars.switch(gp.reml, "reml"),
         "normalize_x": _scalars.switch(gp.normalize_x, "normalize_x"),
         "normalize_y": _scalars.switch(gp.normalize_y, "normalize_y"),
         "optimizer": "none" if gp.optimizer is None else _word(gp.optimizer, "optimizer"),
@@ -100,19 +104,35 @@ def _noise(noise: Any, n_tasks: int) -> str | Floats:
     return array
 
 
-def _mean(mean: Any, n_tasks: int) -> str | Floats:
-    expected = f"'zero', 'constant' or an array of constants {(n_tasks,)}"
+def _mean(mean: Any, n_tasks: int) -> str | Floats | Callable[[Floats], Floats]:
+    names = ", ".join(repr(name) for name in _MEANS)
+    expected = f"{names}, a function of X or an array of constants {(n_tasks,)}"
     if isinstance(mean, str):
-        if mean in ("zero", "constant"):
+        if mean in _MEANS:
             return mean
         raise invalid("mean", repr(mean), expected)
-    if mean is None or callable(mean):
-        raise invalid("mean", repr(mean), f"{expected}; this version has no basis functions")
+    if mean is None:
+        raise invalid("mean", repr(mean), expected)
+    if callable(mean):
+        return _basis(mean)
     array = _arrays.to_floats(mean, "mean")
     if array.shape != (n_tasks,):
         raise wrong_shape("mean", f"shape {array.shape}", expected)
     _arrays.finite(array, "mean")
     return array
+
+
+def _basis(function: Callable[[Floats], Any]) -> Callable[[Floats], Floats]:
+    """The function with its columns as the core takes them."""
+
+    def columns(x: Floats) -> Floats:
+        array = _arrays.to_floats(function(x), "mean")
+        if array.ndim != 2 or len(array) != len(x):
+            found = f"an array of shape {array.shape} from its function"
+            raise wrong_shape("mean", found, f"({len(x)}, p): a row for each row of X")
+        return np.array(array, dtype=np.float64, order="C")
+
+    return columns
 
 
 def _paths(value: Any, argument: str) -> list[str]:

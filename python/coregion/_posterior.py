@@ -168,9 +168,10 @@ class Posterior(Estimator):
         return np.asarray(mean)
 
     def condition(self, X: Any, y: Any, noise_variance: Any = None, *, tasks: Any = None) -> Self:
-        """A new fitted estimator that has seen more rows, with all parameters held.
+        """A new fitted estimator that has seen more rows, with kernel, B and noise held.
 
-        Exact: what a model of all rows says at these parameters.
+        Exact: what a model of all rows says at these parameters; a mean whose coefficients are estimated is
+        estimated from all rows.
 
         Parameters
         ----------
@@ -332,8 +333,9 @@ class Posterior(Estimator):
     def leave_one_out(self, by: str = "row", groups: Any = None, *, return_log_density: bool = False) -> Any:
         """What the model says of each training observation from all others, in closed form.
 
-        Parameters, scales and the mean are held at their values, which had seen what is left out: for few
-        rows and many parameters the answer is somewhat optimistic.
+        Parameters and scales are held at their values, which had seen what is left out: for few rows and many
+        parameters the answer is somewhat optimistic. So is the mean, unless it is "constant": that is estimated
+        anew from what is left, except where nothing would be left of some task.
 
         Parameters
         ----------

@@ -5,6 +5,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::basis;
 use crate::words::in_python;
 
 /// Results of the core as results of Python.
@@ -15,7 +16,10 @@ pub(crate) trait IntoPython<T> {
 
 impl<T> IntoPython<T> for coregion::Result<T> {
     fn into_python(self, py: Python<'_>) -> PyResult<T> {
-        self.map_err(|error| exception(py, &error).unwrap_or_else(|failed| failed))
+        self.map_err(|error| {
+            let raised = basis::arrived(&error);
+            raised.unwrap_or_else(|| exception(py, &error).unwrap_or_else(|failed| failed))
+        })
     }
 }
 

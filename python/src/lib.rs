@@ -3,6 +3,7 @@
 //! down in `coregion/_core.pyi`.
 
 mod arrays;
+mod basis;
 mod dataset;
 mod description;
 mod errors;

@@ -46,14 +46,20 @@ impl LinearMean {
             Mean::Basis(basis) => Some(basis.clone()),
             Mean::Zero | Mean::Training | Mean::Given(_) => return Ok(None),
         };
-        Self::of(basis, table, task_names).map(Some)
-    }
-
-    fn of(basis: Option<Basis>, table: &Table, task_names: &[String]) -> Result<Self> {
         let f = match &basis {
             None => Array2::ones((table.y.nrows(), 1)),
             Some(basis) => basis.columns(table.x.view())?,
         };
+        Self::of(basis, f, table, task_names).map(Some)
+    }
+
+    /// The mean with columns F (n, p) at the rows of a table.
+    fn of(
+        basis: Option<Basis>,
+        f: Array2<f64>,
+        table: &Table,
+        task_names: &[String],
+    ) -> Result<Self> {
         let p = f.ncols();
         let lengths = f.mapv(|v| v * v).sum_axis(Axis(0)).mapv(f64::sqrt);
         let (columns, triangle) = linalg::thin_qr((&f / &lengths.mapv(|v| v.max(1e-300))).view());
@@ -118,7 +124,9 @@ impl LinearMean {
     /// coefficients apart.
     pub(super) fn of_rows(&self, table: &Table, rows: &[usize]) -> Self {
         let names = vec![String::new(); table.y.ncols()];
-        match Self::of(self.basis.clone(), table, &names) {
+        let own = self.columns.select(Axis(0), rows);
+        let f = linalg::matmul(own.view(), self.triangle.view());
+        match Self::of(self.basis.clone(), f, table, &names) {
             Ok(own) => LinearMean { restricted: self.restricted, ..own },
             Err(_) => LinearMean {
                 columns: Array2::zeros((rows.len(), 0)),

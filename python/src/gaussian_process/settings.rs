@@ -11,6 +11,7 @@ use pyo3::types::PyDict;
 
 use super::invalid;
 use crate::arrays::{Numbers, answer};
+use crate::basis;
 use crate::description;
 use crate::errors::IntoPython;
 
@@ -33,6 +34,7 @@ pub(super) fn read(py: Python<'_>, settings: Option<&Bound<'_, PyDict>>) -> PyRe
             "further" => further(py, gp, &value)?,
             "noise" => gp.noise(noise(py, &value)?),
             "mean" => gp.mean(mean(py, &value)?),
+            "reml" => gp.reml(value.extract()?),
             "normalize_x" => gp.normalize_x(value.extract()?),
             "normalize_y" => gp.normalize_y(value.extract()?),
             "optimizer" => gp.optimizer(value.extract::<&str>()?.parse().into_python(py)?),
@@ -92,14 +94,19 @@ fn mean(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Mean> {
     if let Ok(name) = value.extract::<&str>() {
         return match name {
             "zero" => Ok(Mean::Zero),
-            "constant" => Ok(Mean::Training),
+            "constant" => Ok(Mean::Constant),
+            "linear" => Ok(Mean::linear()),
+            "training" => Ok(Mean::Training),
             other => Err(invalid(
                 "mean",
                 &format!("\"{other}\""),
-                "\"zero\", \"constant\" or constants (T,)",
+                "\"zero\", \"constant\", \"linear\", \"training\", a function or constants (T,)",
             ))
             .into_python(py),
         };
+    }
+    if value.is_callable() {
+        return Ok(Mean::Basis(basis::basis(value.clone().unbind())));
     }
     let values: Numbers<'_> = value.extract()?;
     match values.as_array() {
@@ -152,9 +159,13 @@ pub(super) fn write<'py>(py: Python<'py>, setup: &Setup) -> PyResult<Bound<'py, 
     }
     match &setup.mean {
         Mean::Zero => out.set_item("mean", "zero")?,
-        Mean::Training => out.set_item("mean", "constant")?,
+        Mean::Constant => out.set_item("mean", "constant")?,
+        Mean::Training => out.set_item("mean", "training")?,
+        Mean::Basis(basis) if basis.is_function() => out.set_item("mean", "a function")?,
+        Mean::Basis(_) => out.set_item("mean", "linear")?,
         Mean::Given(v) => out.set_item("mean", answer(py, ndarray::Array1::from(v.clone())))?,
     }
+    out.set_item("reml", setup.reml)?;
     out.set_item("normalize_x", setup.scaling.x)?;
     out.set_item("normalize_y", setup.scaling.y)?;
     out.set_item("solver", setup.solver.to_string())?;
