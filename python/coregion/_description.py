@@ -48,6 +48,10 @@ class Task(Described):
     """A task covariance B (T, T): how the tasks are related, in squared units of the outputs."""
 
 
+class Mixing(Described):
+    """What mixes independent latent functions into the tasks: f = H g, in units of the outputs."""
+
+
 class Kernel(Described):
     """A scalar kernel; kernels are added, multiplied, scaled and applied to chosen columns.
 
@@ -330,4 +334,16 @@ def described(node: Tree, known: dict[str, type[Any]]) -> Any:
     return known[name](**arrays)
 
 
-__all__ = ["Columns", "Described", "Kernel", "Product", "Scale", "Sum", "Task", "described", "same", "tree"]
+__all__ = [
+    "Columns",
+    "Described",
+    "Kernel",
+    "Mixing",
+    "Product",
+    "Scale",
+    "Sum",
+    "Task",
+    "described",
+    "same",
+    "tree",
+]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _arrays, _scalars
 from ._errors import incompatible, invalid, wrong_shape
-from ._estimator import kernel_tree, task_tree
+from ._estimator import kernel_tree, mixing_tree, task_tree
 from ._random import seed_of
 from ._types import Floats
 
@@ -31,6 +31,9 @@ def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> di
     from .kernels import Matern52
 
     kernel, task = _term(gp)
+    kernels: list[Any] | None = None
+    if gp.mixing is not None:
+        kernel, kernels = _latent_kernels(gp)
     if gp.warp is not None:
         expected = "None: this version transforms no outputs; transform them before fit"
         raise invalid("warp", repr(gp.warp), expected)
@@ -41,6 +44,8 @@ def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> di
     return {
         "kernel": kernel_tree(Matern52() if kernel is None else kernel, feature_names),
         "task": None if task is None else task_tree(task),
+        "mixing": None if gp.mixing is None else mixing_tree(gp.mixing),
+        "latent_kernels": kernels and [kernel_tree(k, feature_names) for k in kernels],
         "noise": _noise(gp.noise, n_tasks),
         "mean": _mean(gp.mean, n_tasks),
         "normalize_x": _scalars.switch(gp.normalize_x, "normalize_x"),
@@ -74,6 +79,17 @@ def _term(gp: MultiTaskGP) -> tuple[Any, Any]:
     if not isinstance(pair, (list, tuple)) or len(pair) != 2:
         raise invalid("terms", repr(gp.terms), expected)
     return pair[0], pair[1]
+
+
+def _latent_kernels(gp: MultiTaskGP) -> tuple[Any, list[Any] | None]:
+    """The kernel of all latent functions, or those of each."""
+    if gp.task is not None or gp.terms is not None:
+        raise incompatible("mixing and task or terms", "the mixing makes the task covariances: leave them out")
+    if not isinstance(gp.kernel, (list, tuple)):
+        return gp.kernel, None
+    if not gp.kernel:
+        raise invalid("kernel", "an empty list", "a kernel, or one for each latent function")
+    return gp.kernel[0], list(gp.kernel)
 
 
 def _word(value: Any, argument: str) -> str:

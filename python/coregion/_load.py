@@ -69,12 +69,11 @@ def load(
 
 def gaussian_process(model: _core.GaussianProcess, **params: Any) -> MultiTaskGP:
     """The estimator of a fitted Gaussian process."""
-    from . import kernels, tasks
+    from . import kernels, mixings, tasks
 
-    return MultiTaskGP._of_model(
-        model,
-        kernel=_object(model.kernel, kernels),
-        task=_object(model.task, tasks),
-        **model.settings,
-        **params,
-    )
+    if model.mixing is None:
+        covariance = {"kernel": _object(model.kernel, kernels), "task": _object(model.task, tasks)}
+    else:
+        own = [_object(kernel, kernels) for kernel in model.kernels]
+        covariance = {"kernel": own, "mixing": _object(model.mixing, mixings)}
+    return MultiTaskGP._of_model(model, **covariance, **model.settings, **params)

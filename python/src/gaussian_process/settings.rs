@@ -3,6 +3,7 @@
 use coregion::estimator::{MultiTaskGp, Setup};
 use coregion::gp::Mean;
 use coregion::kernel::Kernel;
+use coregion::matrix_kernel::Mixing;
 use coregion::solve::CgSettings;
 use coregion::task::{Noise, Task};
 use pyo3::exceptions::PyTypeError;
@@ -30,6 +31,10 @@ pub(super) fn read(py: Python<'_>, settings: Option<&Bound<'_, PyDict>>) -> PyRe
         }
         gp = match name.as_str() {
             "task" => gp.task(Task::from_spec(description::read(&value)?).into_python(py)?),
+            "mixing" => {
+                gp.mixing(Mixing::from_spec(description::read(&value)?).into_python(py)?)
+            }
+            "latent_kernels" => gp.latent_kernels(kernels(py, &value)?),
             "noise" => gp.noise(noise(py, &value)?),
             "mean" => gp.mean(mean(py, &value)?),
             "normalize_x" => gp.normalize_x(value.extract()?),
@@ -52,6 +57,13 @@ pub(super) fn read(py: Python<'_>, settings: Option<&Bound<'_, PyDict>>) -> PyRe
         };
     }
     Ok(gp)
+}
+
+fn kernels(py: Python<'_>, list: &Bound<'_, PyAny>) -> PyResult<Vec<Kernel>> {
+    let one = |kernel: PyResult<Bound<'_, PyAny>>| {
+        Kernel::from_spec(description::read(&kernel?)?).into_python(py)
+    };
+    list.try_iter()?.map(one).collect()
 }
 
 fn noise(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Noise> {
