@@ -317,6 +317,29 @@ fn rows_and_entries_left_out_are_those_of_the_dense_solver() {
 }
 
 #[test]
+fn draws_have_the_joint_covariance() {
+    let xs = array![[0.3, 0.1], [1.2, -0.4]];
+    for gaps in [0, 8] {
+        for settings in settings() {
+            let gp = settings.max_iterations(3).fit(&data(gaps)).unwrap();
+            let (count, expected) = (20_000, gp.predict_covariance(xs.view(), true).unwrap());
+            let draws = gp.sample(xs.view(), count, true, 1).unwrap();
+            let mean = gp.predict(xs.view(), Uncertainty::None).unwrap().mean;
+            let draws = draws.to_shape((2 * T, count)).unwrap().to_owned();
+            let centred = draws - mean.to_shape((2 * T, 1)).unwrap();
+            let found = centred.dot(&centred.t()) / count as f64;
+            let expected = expected.to_shape((2 * T, 2 * T)).unwrap().to_owned();
+            let size = |p: usize| expected[[p, p]].sqrt();
+            for ((p, q), value) in found.indexed_iter() {
+                // Four standard errors of an entry are below this.
+                let error = (value - expected[[p, q]]).abs() / (size(p) * size(q));
+                assert!(error < 0.05, "entry {p}, {q}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
 fn models_come_back_from_their_files() {
     for gaps in [0, 8] {
         for settings in settings() {

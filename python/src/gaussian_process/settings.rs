@@ -31,9 +31,7 @@ pub(super) fn read(py: Python<'_>, settings: Option<&Bound<'_, PyDict>>) -> PyRe
         }
         gp = match name.as_str() {
             "task" => gp.task(Task::from_spec(description::read(&value)?).into_python(py)?),
-            "mixing" => {
-                gp.mixing(Mixing::from_spec(description::read(&value)?).into_python(py)?)
-            }
+            "mixing" => gp.mixing(Mixing::from_spec(description::read(&value)?).into_python(py)?),
             "latent_kernels" => gp.latent_kernels(kernels(py, &value)?),
             "noise" => gp.noise(noise(py, &value)?),
             "mean" => gp.mean(mean(py, &value)?),

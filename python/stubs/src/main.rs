@@ -85,7 +85,8 @@ fn mixings() -> String {
             arguments: e.arguments,
         })
         .collect();
-    let intro = "Mixings: independent latent functions, each with its own kernel, mixed into all tasks.";
+    let intro =
+        "Mixings: independent latent functions, each with its own kernel, mixed into all tasks.";
     module(intro, &["Mixing"], &classes)
 }
 
