@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import kernels, metrics, tasks
+from . import kernels, metrics, mixings, tasks
 from ._core import __version__
 from ._gp import MultiTaskGP
 from ._load import load
@@ -82,6 +82,7 @@ __all__ = [
     "kernels",
     "load",
     "metrics",
+    "mixings",
     "plots",
     "tasks",
 ]

@@ -51,6 +51,10 @@ class Task(Described):
     """A task covariance B (T, T): how the tasks are related, in squared units of the outputs."""
 
 
+class Mixing(Described):
+    """What mixes independent latent functions into the tasks: f = H g, in units of the outputs."""
+
+
 class Kernel(Described):
     """A scalar kernel; kernels are added, multiplied, scaled and applied to chosen columns.
 
@@ -350,4 +354,16 @@ def _kernels() -> dict[str, type[Any]]:
     return {name: getattr(kernels, name) for name in kernels.__all__}
 
 
-__all__ = ["Columns", "Described", "Kernel", "Product", "Scale", "Sum", "Task", "described", "same", "tree"]
+__all__ = [
+    "Columns",
+    "Described",
+    "Kernel",
+    "Mixing",
+    "Product",
+    "Scale",
+    "Sum",
+    "Task",
+    "described",
+    "same",
+    "tree",
+]

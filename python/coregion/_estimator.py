@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import _arrays, _frames, _labels
 from ._data import Training
-from ._description import Kernel, Task, described, tree, with_columns
+from ._description import Kernel, Mixing, Task, described, tree, with_columns
 from ._errors import incompatible, invalid, not_fitted, wrong_shape
 from ._r2 import r2_score
 from ._scalars import path_of
@@ -346,6 +346,14 @@ def task_tree(task: Any, argument: str = "task") -> Any:
     if not isinstance(task, Task):
         raise invalid(argument, _found(task), "an object of coregion.tasks, such as tasks.LowRank(rank=2)")
     return tree(task)
+
+
+def mixing_tree(mixing: Any) -> Any:
+    """The description of a mixing."""
+    if not isinstance(mixing, Mixing):
+        expected = "an object of coregion.mixings, such as mixings.Orthogonal(latents=3)"
+        raise invalid("mixing", _found(mixing), expected)
+    return tree(mixing)
 
 
 def _found(value: Any) -> str:

@@ -20,7 +20,7 @@ from ._types import Floats
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ._description import Kernel, Task
+    from ._description import Kernel, Mixing, Task
 
 
 class MultiTaskGP(Posterior):
@@ -38,8 +38,9 @@ class MultiTaskGP(Posterior):
 
     Parameters
     ----------
-    kernel : Kernel or None
-        The scalar kernel, of `coregion.kernels`; ``None`` is ``Matern52()``.
+    kernel : Kernel, list of Kernel or None
+        The scalar kernel, of `coregion.kernels`; ``None`` is ``Matern52()``. With a mixing a list has the kernel
+        of each latent function, and one kernel is copied for each.
     task : Task or None
         The task covariance, of `coregion.tasks`; ``None`` is ``LowRank(rank=2)``, for one task ``Diagonal()``
         and above 256 tasks ``LowRank(rank=2, residual="noise")``.
@@ -50,6 +51,10 @@ class MultiTaskGP(Posterior):
         In place of ``kernel`` and ``task``: the terms of a sum, each with its own kernel and task covariance,
         the linear model of coregionalization. Every evaluation then factors the covariance of all
         observations. Terms written alike come out sorted by their share of the signal.
+    mixing : Mixing or None
+        In place of ``task``: what mixes independent latent functions into the tasks, of `coregion.mixings`. One
+        scalar problem for each latent function, however many tasks there are; exact for tables with up to
+        about twice as many gaps as rows.
     normalize_x, normalize_y : bool
         Whether starts, priors and steps are measured in standard deviations of the columns of X and of the
         tasks. Answers are in the units given, either way.
@@ -68,7 +73,7 @@ class MultiTaskGP(Posterior):
         Transformations of the outputs are not served by this version.
     optimizer : {"auto", "alternating", "joint"} or None
         How parameters are learned; ``None`` evaluates at the values given and refuses missing ones.
-    solver : {"auto", "kronecker", "low-rank", "choleskys", "schur", "dense", "cg"}
+    solver : {"auto", "kronecker", "low-rank", "choleskys", "schur", "mixed", "dense", "cg"}
         How the covariance is factored. All are exact but "cg", which "auto" takes where no other fits, and
         "low-rank", exact to a bound that the report has, for complete tables and smooth kernels, which
         "auto" never takes.
@@ -110,6 +115,9 @@ class MultiTaskGP(Posterior):
         Kernel and task covariance with the values learned.
     task_covariance_, task_correlation_, task_correlation_std_error_, noise_covariance_
         Arrays (T, T).
+    task_covariances_ : list of array (T, T)
+    mixing_ : array (T, latents) or None
+        The mixing matrix, with columns sorted by their share of the signal where kernels were written alike.
     log_marginal_likelihood_ : float
     parameters_ : dict of array
     report_ : FitReport
@@ -153,11 +161,12 @@ class MultiTaskGP(Posterior):
 
     def __init__(
         self,
-        kernel: Kernel | None = None,
+        kernel: Kernel | list[Kernel] | None = None,
         task: Task | None = None,
         noise: str | ArrayLike | None = "per-task",
         *,
         terms: list[tuple[Kernel, Task]] | None = None,
+        mixing: Mixing | None = None,
         normalize_x: bool = True,
         normalize_y: bool = True,
         mean: str | ArrayLike | Callable[[Floats], ArrayLike] = "constant",
@@ -183,6 +192,7 @@ class MultiTaskGP(Posterior):
         self.task = task
         self.noise = noise
         self.terms = terms
+        self.mixing = mixing
         self.normalize_x = normalize_x
         self.normalize_y = normalize_y
         self.mean = mean
@@ -307,6 +317,11 @@ class MultiTaskGP(Posterior):
     def signal_shares_(self) -> Floats:
         """The share of each term in the variance of the signal at the training rows, each task in its own scale."""
         return np.asarray(self._model().signal_shares)
+
+    @property
+    def mixing_(self) -> Floats | None:
+        """The mixing matrix H (T, latents) with ``B_q = h_q h_q'``; ``None`` without a mixing."""
+        return self._model().mixing_matrix  # type: ignore[no-any-return]
 
     @property
     def task_correlation_(self) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _arrays, _scalars
 from ._errors import incompatible, invalid, wrong_shape
-from ._estimator import kernel_tree, task_tree
+from ._estimator import kernel_tree, mixing_tree, task_tree
 from ._random import seed_of
 from ._types import Floats
 
@@ -34,6 +34,9 @@ def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> di
     from .kernels import Matern52
 
     (kernel, task), further = _terms(gp)
+    kernels: list[Any] | None = None
+    if gp.mixing is not None:
+        kernel, kernels = _latent_kernels(gp)
     if gp.warp is not None:
         expected = "None: this version transforms no outputs; transform them before fit"
         raise invalid("warp", repr(gp.warp), expected)
@@ -45,6 +48,8 @@ def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> di
         "kernel": kernel_tree(Matern52() if kernel is None else kernel, feature_names),
         "task": None if task is None else task_tree(task),
         "further": [(kernel_tree(k, feature_names), task_tree(t)) for k, t in further],
+        "mixing": None if gp.mixing is None else mixing_tree(gp.mixing),
+        "latent_kernels": kernels and [kernel_tree(k, feature_names) for k in kernels],
         "noise": _noise(gp.noise, n_tasks),
         "mean": _mean(gp.mean, n_tasks),
         "reml": _scalars.switch(gp.reml, "reml"),
@@ -80,6 +85,17 @@ def _terms(gp: MultiTaskGP) -> tuple[tuple[Any, Any], list[tuple[Any, Any]]]:
             raise invalid("terms", repr(gp.terms), expected)
         pairs.append((pair[0], pair[1]))
     return pairs[0], pairs[1:]
+
+
+def _latent_kernels(gp: MultiTaskGP) -> tuple[Any, list[Any] | None]:
+    """The kernel of all latent functions, or those of each."""
+    if gp.task is not None or gp.terms is not None:
+        raise incompatible("mixing and task or terms", "the mixing makes the task covariances: leave them out")
+    if not isinstance(gp.kernel, (list, tuple)):
+        return gp.kernel, None
+    if not gp.kernel:
+        raise invalid("kernel", "an empty list", "a kernel, or one for each latent function")
+    return gp.kernel[0], list(gp.kernel)
 
 
 def _word(value: Any, argument: str) -> str:

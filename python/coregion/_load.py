@@ -69,9 +69,13 @@ def load(
 
 def gaussian_process(model: _core.GaussianProcess, **params: Any) -> MultiTaskGP:
     """The estimator of a fitted Gaussian process."""
-    from . import kernels, tasks
+    from . import kernels, mixings, tasks
 
-    terms = [(_object(kernel, kernels), _object(task, tasks)) for kernel, task in model.terms]
-    one = {"kernel": terms[0][0], "task": terms[0][1]}
-    described = one if len(terms) == 1 else {"terms": terms}
+    if model.mixing is not None:
+        own = [_object(kernel, kernels) for kernel in model.kernels]
+        described: dict[str, Any] = {"kernel": own, "mixing": _object(model.mixing, mixings)}
+    else:
+        terms = [(_object(kernel, kernels), _object(task, tasks)) for kernel, task in model.terms]
+        one = {"kernel": terms[0][0], "task": terms[0][1]}
+        described = one if len(terms) == 1 else {"terms": terms}
     return MultiTaskGP._of_model(model, **described, **model.settings, **params)

@@ -21,6 +21,7 @@ CATEGORIES: dict[str, type[CoregionWarning]] = {
     "not-identified": DataWarning,
     "noise-at-floor": BoundaryWarning,
     "rank-deficient": BoundaryWarning,
+    "lost-latent": BoundaryWarning,
     "residual-above-tolerance": NumericalWarning,
     "penalties-not-judged": NumericalWarning,
     "not-converged": ConvergenceWarning,

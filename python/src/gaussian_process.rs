@@ -268,6 +268,21 @@ impl GaussianProcess {
     }
 
     #[getter]
+    fn kernels<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        self.0.terms().iter().map(|term| description::write(py, term.kernel.spec())).collect()
+    }
+
+    #[getter]
+    fn mixing<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.0.mixing().map(|mixing| description::write(py, mixing.spec())).transpose()
+    }
+
+    #[getter]
+    fn mixing_matrix<'py>(&self, py: Python<'py>) -> Option<Answer<'py>> {
+        self.0.mixing_matrix().map(|h| answer(py, h))
+    }
+
+    #[getter]
     fn task_correlation<'py>(&self, py: Python<'py>) -> PyResult<Answer<'py>> {
         Ok(answer(py, freed(py, || Ok(self.0.task_correlation()))?))
     }

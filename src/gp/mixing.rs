@@ -3,14 +3,17 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis};
 
 use super::model::Model;
+use super::posterior::Posterior;
+use super::sample::square_root;
 use crate::error::{Error, Result};
+use crate::linalg;
 use crate::matrix_kernel::{BoundMixing, BoundSeparable, Mixing, MixingScales};
 use crate::op::{MixedAdjoint, MixedTasks, NoiseMatrix, TaskAdjoint, TaskMatrix};
 use crate::param::ParamSpec;
-use crate::solve::MixedFactor;
+use crate::solve::{MixedFactor, views};
 use crate::task::{BoundTask, Moment, Noise};
 
 /// A mixing, and where its values are in the flat parameter vector.
@@ -224,7 +227,7 @@ impl Model {
     /// ```
     pub fn latent_shares(&self, natural: &[f64]) -> Option<Array1<f64>> {
         let tasks = self.mixed_tasks(natural).ok().flatten()?;
-        let scaled = tasks.mixing() / &self.scales().std.view().insert_axis(ndarray::Axis(1));
+        let scaled = tasks.mixing() / self.scales().std.view().insert_axis(Axis(1));
         let of = |(h, q): (ArrayView1<f64>, usize)| {
             let amplitude = self.terms()[q].scales().amplitude;
             h.dot(&h) * amplitude * amplitude
@@ -274,5 +277,39 @@ impl Model {
         };
         let first = of_term(&self.first().kernel_range);
         self.terms().iter().all(|term| of_term(&term.kernel_range) == first)
+    }
+}
+
+impl Posterior {
+    /// Fills `out` (c, T, n_samples) with draws around 0 of mixed latent functions: one latent function at a
+    /// time for complete tables, all of them together with gaps.
+    pub(super) fn by_latent(
+        &self,
+        xs: ArrayView2<f64>,
+        normal: &mut impl FnMut() -> f64,
+        out: &mut Array3<f64>,
+    ) -> Result<()> {
+        let Some(factor) = self.factor.as_mixed() else { return Ok(()) };
+        let (c, m) = (xs.nrows(), self.model.terms().len());
+        let side = if self.model.pattern().is_complete() { c } else { c.saturating_mul(m) };
+        self.fits("their covariances", side.saturating_mul(side).saturating_mul(m + 1))?;
+        let cross = self.cross(xs);
+        let blocks = factor.latent_covariances(&views(&cross), self.prior(xs));
+        let roots = blocks.into_iter().map(square_root).collect::<Result<Vec<_>>>()?;
+        let mixing = factor.tasks().mixing();
+        for mut draw in out.axis_iter_mut(Axis(2)) {
+            let mut white = |rows: usize| Array2::from_shape_simple_fn((rows, 1), &mut *normal);
+            let mut latent = Array2::zeros((c, m));
+            if let [root] = roots.as_slice() {
+                let values = linalg::matmul(root.view(), white(c * m).view());
+                latent.iter_mut().zip(&values).for_each(|(l, v)| *l = *v);
+            } else {
+                for (mut column, root) in latent.columns_mut().into_iter().zip(&roots) {
+                    column.assign(&linalg::matmul(root.view(), white(c).view()).column(0));
+                }
+            }
+            draw.assign(&linalg::matmul(latent.view(), mixing.t()));
+        }
+        Ok(())
     }
 }

@@ -37,6 +37,10 @@ impl Posterior {
         };
         let mut out = Array3::zeros((m, t, n_samples));
         let offsets = match (self.factor.as_kronecker(), self.factor.as_iterative()) {
+            _ if self.factor.as_mixed().is_some() => {
+                self.by_latent(xs, &mut normal, &mut out)?;
+                self.predict(xs, super::Uncertainty::None)?.mean
+            }
             (_, Some(factor)) => {
                 self.pathwise(factor, xs, &mut normal, &mut out, seed)?;
                 self.mean_at(self.mean_columns(xs)?.view())
@@ -195,7 +199,7 @@ fn nugget_root(gram: Array2<f64>) -> Result<Array2<f64>> {
 }
 
 /// A square root of a positive semidefinite matrix, negative rounding clipped.
-fn square_root(c: Array2<f64>) -> Result<Array2<f64>> {
+pub(super) fn square_root(c: Array2<f64>) -> Result<Array2<f64>> {
     let (values, vectors) = linalg::eigh(c)?;
     Ok(vectors * &values.mapv(|v| v.max(0.0).sqrt()))
 }

@@ -14,7 +14,7 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis, s};
 
 use super::mixed_gaps::Gaps;
 use super::mixed_posterior::LatentCovariances;
@@ -270,6 +270,35 @@ impl MixedFactor {
         LatentCovariances::new(self.tasks.mixing(), columns(&variances, rows), gains)
     }
 
+    /// Covariances (c, c) of each latent function between rows, given the whole table.
+    fn given_whole(&self, cross: &[ArrayView2<f64>], prior: Vec<Array2<f64>>) -> Vec<Array2<f64>> {
+        let of_latent =
+            |((prior, cross), lower): ((Array2<f64>, &ArrayView2<f64>), &Array2<f64>)| {
+                let half = linalg::solve_lower(lower.view(), cross.t());
+                prior - linalg::matmul(half.t(), half.view())
+            };
+        prior.into_iter().zip(cross).zip(&self.lowers).map(of_latent).collect()
+    }
+
+    /// Posterior covariances of the latent functions at rows with cross-kernels (c, n) and priors (c, c): one
+    /// (c, c) for each of a complete table, and one (c m, c m) for all, counted row by row, with gaps.
+    pub(crate) fn latent_covariances(
+        &self,
+        cross: &[ArrayView2<f64>],
+        prior: Vec<Array2<f64>>,
+    ) -> Vec<Array2<f64>> {
+        let blocks = self.given_whole(cross, prior);
+        let Some(gaps) = &self.gaps else { return blocks };
+        let gains = gaps.gains(cross);
+        let mut whole = linalg::matmul(gains.t(), gains.view());
+        let m = blocks.len();
+        for (q, block) in blocks.iter().enumerate() {
+            let mut own = whole.slice_mut(s![q..;m, q..;m]);
+            own += block;
+        }
+        vec![whole]
+    }
+
     /// The joint covariance `[i, t, j, s]` at rows with cross-kernels (c, n) and priors
     /// `k_q(x, x')` (c, c).
     pub(super) fn joint_covariance(
@@ -277,15 +306,7 @@ impl MixedFactor {
         cross: &[ArrayView2<f64>],
         prior: Vec<Array2<f64>>,
     ) -> Array4<f64> {
-        let blocks: Vec<Array2<f64>> = prior
-            .into_iter()
-            .zip(cross)
-            .zip(&self.lowers)
-            .map(|((prior, cross), lower)| {
-                let half = linalg::solve_lower(lower.view(), cross.t());
-                prior - linalg::matmul(half.t(), half.view())
-            })
-            .collect();
+        let blocks = self.given_whole(cross, prior);
         let gains = self.gaps.as_ref().map(|gaps| gaps.gains(cross));
         super::mixed_posterior::joint(&self.tasks.mixing(), &blocks, gains.as_ref())
     }

@@ -121,7 +121,8 @@ fn a_sum_of_terms_with_the_same_covariances_says_the_same() {
             assert_close(&of(&gp).mean, &of(&same).mean, 1e-8);
             assert_close(&of(&gp).std.unwrap(), &of(&same).std.unwrap(), 1e-8);
             let more = Dataset::new(normal(1, 2, 3).view(), normal(1, T, 4).view()).unwrap();
-            let (a, b) = (gp.condition(&more).unwrap(), same.condition(&more).unwrap());
+            let (x, y) = (more.x(), more.y());
+            let (a, b) = (gp.condition(x, y).unwrap(), same.condition(x, y).unwrap());
             let mean =
                 |gp: &FittedMultiTaskGp| gp.predict(xs.view(), Uncertainty::None).unwrap().mean;
             assert_close(&mean(&a), &mean(&b), 1e-8);
@@ -195,7 +196,7 @@ fn planted() -> (Dataset, Array2<f64>) {
     let noise = |t: usize| 0.1 + 0.05 * (t % 4) as f64;
     let h = Array2::from_shape_fn((t, 3), |(t, q)| noise(t) * u[[t, q]] * [20.0, 14.0, 9.0][q]);
     let g = Array2::from_shape_fn((n, 3), |(i, q)| {
-        let v = x[[i, 0]];
+        let v: f64 = x[[i, 0]];
         [(0.6 * v).sin(), (2.0 * v + 1.0).cos(), (5.0 * v).sin()][q] * 1.3
     });
     let e = normal(n, t, 5);
@@ -313,6 +314,29 @@ fn rows_and_entries_left_out_are_those_of_the_dense_solver() {
             assert_close(&a.std, &b.std, 1e-8);
         }
         assert!(matches!(gp.leave_one_out(&LeaveOut::Task), Err(Error::Incompatible { .. })));
+    }
+}
+
+#[test]
+fn draws_have_the_joint_covariance() {
+    let xs = array![[0.3, 0.1], [1.2, -0.4]];
+    for gaps in [0, 8] {
+        for settings in settings() {
+            let gp = settings.max_iterations(3).fit(&data(gaps)).unwrap();
+            let (count, expected) = (20_000, gp.predict_covariance(xs.view(), true).unwrap());
+            let draws = gp.sample(xs.view(), count, true, 1).unwrap();
+            let mean = gp.predict(xs.view(), Uncertainty::None).unwrap().mean;
+            let draws = draws.to_shape((2 * T, count)).unwrap().to_owned();
+            let centred = draws - mean.to_shape((2 * T, 1)).unwrap();
+            let found = centred.dot(&centred.t()) / count as f64;
+            let expected = expected.to_shape((2 * T, 2 * T)).unwrap().to_owned();
+            let size = |p: usize| expected[[p, p]].sqrt();
+            for ((p, q), value) in found.indexed_iter() {
+                // Four standard errors of an entry are below this.
+                let error = (value - expected[[p, q]]).abs() / (size(p) * size(q));
+                assert!(error < 0.05, "entry {p}, {q}: {error}");
+            }
+        }
     }
 }
 

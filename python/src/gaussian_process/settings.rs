@@ -3,6 +3,7 @@
 use coregion::estimator::{MultiTaskGp, Setup};
 use coregion::gp::Mean;
 use coregion::kernel::Kernel;
+use coregion::matrix_kernel::Mixing;
 use coregion::solve::CgSettings;
 use coregion::task::{Noise, Task};
 use pyo3::exceptions::PyTypeError;
@@ -32,6 +33,8 @@ pub(super) fn read(py: Python<'_>, settings: Option<&Bound<'_, PyDict>>) -> PyRe
         gp = match name.as_str() {
             "task" => gp.task(Task::from_spec(description::read(&value)?).into_python(py)?),
             "further" => further(py, gp, &value)?,
+            "mixing" => gp.mixing(Mixing::from_spec(description::read(&value)?).into_python(py)?),
+            "latent_kernels" => gp.latent_kernels(kernels(py, &value)?),
             "noise" => gp.noise(noise(py, &value)?),
             "mean" => gp.mean(mean(py, &value)?),
             "reml" => gp.reml(value.extract()?),
@@ -67,6 +70,13 @@ fn further(py: Python<'_>, gp: MultiTaskGp, value: &Bound<'_, PyAny>) -> PyResul
         gp = gp.term(kernel, Task::from_spec(description::read(&task)?).into_python(py)?);
     }
     Ok(gp)
+}
+
+fn kernels(py: Python<'_>, list: &Bound<'_, PyAny>) -> PyResult<Vec<Kernel>> {
+    let one = |kernel: PyResult<Bound<'_, PyAny>>| {
+        Kernel::from_spec(description::read(&kernel?)?).into_python(py)
+    };
+    list.try_iter()?.map(one).collect()
 }
 
 fn noise(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Noise> {

@@ -1,5 +1,5 @@
-//! Writes `python/coregion/kernels.py` and `tasks.py` from the registries of kernels and task
-//! covariances: `coregion-stubs FOLDER [--check]`. With `--check` nothing is written, and a file that
+//! Writes `python/coregion/kernels.py`, `tasks.py` and `mixings.py` from the registries of kernels, task
+//! covariances and mixings: `coregion-stubs FOLDER [--check]`. With `--check` nothing is written, and a file that
 //! is not what would be written is an error.
 
 mod class;
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use class::{Class, SCALAR_KERNEL};
-use coregion::{kernel, task};
+use coregion::{kernel, matrix_kernel, task};
 
 /// Kernels that are made by operators, which the package writes by hand.
 const STRUCTURE: [&str; 4] = ["Sum", "Product", "Scale", "Columns"];
@@ -25,7 +25,8 @@ fn main() -> ExitCode {
         }
     };
     let mut passed = true;
-    for (name, text) in [("kernels.py", kernels()), ("tasks.py", tasks())] {
+    let modules = [("kernels.py", kernels()), ("tasks.py", tasks()), ("mixings.py", mixings())];
+    for (name, text) in modules {
         let path = Path::new(folder).join(name);
         if check {
             if fs::read_to_string(&path).is_ok_and(|found| found == text) {
@@ -71,6 +72,22 @@ fn tasks() -> String {
         .collect();
     let intro = "Task covariances B (T, T): how the outputs are related, in their squared units.";
     module(intro, &["Task"], &classes)
+}
+
+fn mixings() -> String {
+    let classes: Vec<Class> = matrix_kernel::mixings()
+        .iter()
+        .map(|e| Class {
+            module: "mixings",
+            base: "Mixing",
+            name: e.name,
+            about: e.about,
+            arguments: e.arguments,
+        })
+        .collect();
+    let intro =
+        "Mixings: independent latent functions, each with its own kernel, mixed into all tasks.";
+    module(intro, &["Mixing"], &classes)
 }
 
 /// A module: its documentation, what it takes from the hand-written part, and its classes.
