@@ -191,7 +191,8 @@ impl Factor for DenseFactor {
         pattern: &Arc<Pattern>,
     ) -> Result<FixedEffects> {
         let all = |columns: Array2<f64>| {
-            let half = linalg::solve_lower(self.lower.view(), columns.t());
+            let columns = columns.t().as_standard_layout().into_owned();
+            let half = linalg::solve_lower(self.lower.view(), columns.view());
             let whole = linalg::solve_lower_transpose(self.lower.view(), half.view());
             Ok(whole.reversed_axes().as_standard_layout().into_owned())
         };

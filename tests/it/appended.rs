@@ -81,7 +81,8 @@ fn rows_added_one_by_one() {
             if known {
                 data = data.with_noise_variances(known_first).unwrap();
             }
-            let settings = MultiTaskGp::new(Matern52::ard()).noise(noise.clone());
+            let settings =
+                MultiTaskGp::new(Matern52::ard()).noise(noise.clone()).mean(Mean::Training);
             let mut gp = settings.solver(solver).max_iterations(5).fit(&data).unwrap();
             for i in n..n + 3 {
                 let (x, y, v) = part(i, i + 1);
@@ -111,7 +112,7 @@ fn a_complete_table_takes_rows_with_gaps() {
     let mut y = smooth_outputs(x.view(), 3, 0.3, 2);
     y[[31, 0]] = f64::NAN;
     let first = Dataset::new(x.slice(s![..30, ..]), y.slice(s![..30, ..])).unwrap();
-    let gp = MultiTaskGp::new(Rbf::ard()).fit(&first).unwrap();
+    let gp = MultiTaskGp::new(Rbf::ard()).mean(Mean::Training).fit(&first).unwrap();
     let more = gp.condition(x.slice(s![30.., ..]), y.slice(s![30.., ..])).unwrap();
     assert_same(&more, 1e-8, "three rows");
     assert!(more.report().solve.why.contains("3 rows added"));

@@ -155,6 +155,7 @@ pub(crate) fn given(t: usize) -> [MultiTaskGp; 2] {
         MultiTaskGp::new(Matern32::new([0.9, 1.4]))
             .task(FreeForm::starting_at(definite(t, 30).view()))
             .noise(noise)
+            .mean(Mean::Training)
             .optimizer(Optimizer::None)
     })
 }

@@ -206,7 +206,8 @@ fn conditioning_is_a_fit_of_all_rows_at_held_parameters() {
         for noise in [Noise::PerTask, Noise::Full] {
             let (x, y, variances) = parts(&data);
             let first = x.nrows() - 4;
-            let model = MultiTaskGp::new(Matern52::ard()).task(LowRank::new(1)).noise(noise);
+            let model = MultiTaskGp::new(Matern52::ard()).mean(Mean::Training);
+            let model = model.task(LowRank::new(1)).noise(noise);
             let start = data.rows(&(0..first).collect::<Vec<_>>()).unwrap();
             let learned = model.max_iterations(4).fit(&start).unwrap();
             let mut gp = learned.clone();
@@ -239,7 +240,8 @@ fn conditioning_is_a_fit_of_all_rows_at_held_parameters() {
 #[test]
 fn conditioning_on_parts_of_rows() {
     let complete = gappy(10, 3, &[]);
-    let learned = MultiTaskGp::new(Matern52::ard()).max_iterations(4).fit(&complete).unwrap();
+    let model = MultiTaskGp::new(Matern52::ard()).max_iterations(4).mean(Mean::Training);
+    let learned = model.fit(&complete).unwrap();
     assert_eq!(learned.report().solve.solver, "kronecker");
     let (x, mut y) = (normal(3, 2, 41), normal(3, 3, 42));
     (y[[0, 1]], y[[1, 0]], y[[1, 2]]) = (GAP, GAP, GAP);

@@ -305,12 +305,13 @@ fn predictions_from_gaps_are_tiled() {
 #[test]
 fn units_follow_what_was_observed() {
     let (data, _) = simulated(30);
-    let gp = MultiTaskGp::new(Rbf::ard()).max_iterations(5).fit(&data).unwrap();
+    let model = MultiTaskGp::new(Rbf::ard()).max_iterations(5).mean(Mean::Training);
+    let gp = model.fit(&data).unwrap();
     let scaled = |c: f64, d: f64| {
         let x = data.x().to_owned() * c;
         Dataset::new(x.view(), (&data.y() * d).view()).unwrap()
     };
-    let other = MultiTaskGp::new(Rbf::ard()).max_iterations(5).fit(&scaled(4.0, 0.25)).unwrap();
+    let other = model.fit(&scaled(4.0, 0.25)).unwrap();
     let lengths = |gp: &FittedMultiTaskGp| gp.parameters()["terms[0].kernel.lengthscale"].clone();
     assert_close(&lengths(&other), &(lengths(&gp) * 4.0), 1e-6);
     assert_close(&(other.task_covariance() * 16.0), &gp.task_covariance(), 1e-6);

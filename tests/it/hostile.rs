@@ -16,7 +16,7 @@ fn ordinary() -> (Table, Table) {
 }
 
 fn default() -> MultiTaskGp {
-    MultiTaskGp::new(Matern52::ard())
+    MultiTaskGp::new(Matern52::ard()).mean(Mean::Training)
 }
 
 fn fit(model: &MultiTaskGp, x: &Table, y: &Table) -> FittedMultiTaskGp {

@@ -11,7 +11,7 @@ use crate::leave_out::ways;
 use crate::support::{assert_healthy, warnings};
 
 fn default() -> MultiTaskGp {
-    MultiTaskGp::new(Matern52::ard())
+    MultiTaskGp::new(Matern52::ard()).mean(Mean::Training)
 }
 
 fn set(x: &Table, y: &Table) -> Dataset {

@@ -236,6 +236,7 @@ fn thousands_of_tasks_in_small_equal_the_dense_path() {
     let data = data(15, 80, 91);
     let gp = MultiTaskGp::new(Matern52::ard())
         .task(LowRank::plus_noise(2))
+        .mean(Mean::Training)
         .max_iterations(5)
         .fit(&data)
         .unwrap();

@@ -134,7 +134,8 @@ fn learned_models_equal_themselves_fitted_without_the_rows() {
     let y = smooth_outputs(x.view(), t, 0.3, 10);
     let data = Dataset::new(x.view(), y.view()).unwrap();
     for noise in [Noise::Shared, Noise::PerTask, Noise::Full] {
-        let gp = MultiTaskGp::new(Rbf::ard()).noise(noise).fit(&data).unwrap();
+        let model = MultiTaskGp::new(Rbf::ard()).noise(noise).mean(Mean::Training);
+        let gp = model.fit(&data).unwrap();
         let again = MultiTaskGp::new(gp.kernel().clone())
             .task(gp.task().clone())
             .noise(gp.noise())

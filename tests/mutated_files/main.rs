@@ -255,6 +255,8 @@ fn direct(bytes: &[u8]) -> Answers {
     let mean = match document["mean"].as_str().unwrap() {
         "zero" => Mean::Zero,
         "training" => Mean::Training,
+        "constant" | "constant-restricted" => Mean::Constant,
+        "linear" | "linear-restricted" => Mean::linear(),
         _ => Mean::Given(row("mean")),
     };
     let scale = |key: &str| document[key].as_bool().unwrap();
