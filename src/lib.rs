@@ -128,7 +128,9 @@ pub mod prelude {
     pub use crate::matrix_kernel::Mixing;
     pub use crate::ridge::Criterion;
     pub use crate::solve::{LeaveOut, LeftOut, Solver};
-    pub use crate::task::{DescriptorKernel, Diagonal, Fixed, FreeForm, LowRank, Noise, Task};
+    pub use crate::task::{
+        DescriptorKernel, Diagonal, Fixed, FreeForm, LowRank, Noise, NoiseMultiple, Task,
+    };
 }
 
 /// The README's code is run as tests of its own.

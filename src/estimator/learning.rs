@@ -145,6 +145,7 @@ pub(super) fn learn(
             let start = model.start_mixed(&initial)?;
             (on_some_rows(settings, model, start, &mut report)?, None)
         }
+        Solver::Congruent => (model.start_from_rows(&initial)?, None),
         Solver::Dense | Solver::Cg => {
             let start = model.start_from_rows(&initial)?;
             (on_some_rows(settings, model, start, &mut report)?, None)

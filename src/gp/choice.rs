@@ -88,6 +88,8 @@ impl Model {
             full_noise: self.noise.is_free_factor(),
             n_terms: self.terms().len(),
             mixed: self.mixing().is_some(),
+            congruent: self.mixing().is_none()
+                && matches!(self.terms(), [_, second] if second.task().is_noise_multiple()),
             factored: self.kept_rank().is_some(),
             cg_vectors: self
                 .cg

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ndarray::{Array1, Array2, Axis, concatenate, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 
 use super::model::Model;
 use super::profiled::Profiled;
@@ -13,8 +13,8 @@ use crate::gram;
 use crate::linalg;
 use crate::op::{Adjoint, KroneckerTerm, MaskedKronecker, TaskAdjoint};
 use crate::solve::{
-    CgState, CholeskysFactor, Congruence, DenseFactor, Factor, IterativeFactor, KroneckerFactor,
-    SchurFactor, Solver, Spectrum, Truncation,
+    CgState, CholeskysFactor, Congruence, CongruentFactor, DenseFactor, Factor, IterativeFactor,
+    KroneckerFactor, SchurFactor, Solver, Spectrum, Truncation,
 };
 
 /// What one eigendecomposition of the Gram matrix leaves for all values of B and Sigma.
@@ -195,6 +195,16 @@ impl Model {
         Ok(KroneckerFactor::new(spectrum, congruence, spectral.rotated.view()))
     }
 
+    /// Both terms in one congruence, where the second is a multiple of the noise.
+    fn congruent(&self, natural: &[f64], residuals: ArrayView2<f64>) -> Result<CongruentFactor> {
+        let noise = self.noise_matrix(natural);
+        let congruence = Congruence::whole(&self.task_matrix(natural), &noise)?;
+        let of_term = |q: usize| self.terms()[q].gram(natural, self.x());
+        let multiple = self.terms()[1].task_matrix(natural).noise_multiple();
+        let why = &self.choice.why;
+        CongruentFactor::new(of_term(0), of_term(1), multiple, congruence, residuals, why)
+    }
+
     /// The covariance of the observed entries.
     pub(super) fn covariance(&self, natural: &[f64]) -> MaskedKronecker {
         let noise = self.noise_matrix(natural);
@@ -251,6 +261,7 @@ impl Model {
                 let gram = self.gram(natural);
                 Box::new(CholeskysFactor::new(gram, congruence, residuals().view(), why)?)
             }
+            Solver::Congruent => Box::new(self.congruent(natural, residuals().view())?),
             Solver::Mixed => Box::new(self.factored_by_latents(natural)?),
             Solver::Dense => {
                 Box::new(DenseFactor::new(self.covariance(natural), residuals().view(), why)?)

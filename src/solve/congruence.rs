@@ -126,7 +126,7 @@ impl Congruence {
 
     /// Whether a factor (T, r) plus a multiple of independent noise is kept as it is.
     pub(crate) fn stays_factored(n_tasks: usize, rank: usize) -> bool {
-        n_tasks > DENSE_UP_TO && rank < n_tasks
+        n_tasks > DENSE_UP_TO && (1..n_tasks).contains(&rank)
     }
 
     /// The congruence of any B with all T directions.

@@ -6,6 +6,7 @@
 //! | `low-rank` | complete tables | to a bound | n r^2 + r^3 / 3, then (r + T) T^2 a step | 5 n^2 + 10 n T |
 //! | `choleskys` | complete tables, T up to 64 | yes | T n^3 | (T + 3) n^2 |
 //! | `schur` | one noise covariance at every row | yes | kronecker + n m^2 + T m n (m + n) | + T m n + 3 m^2 |
+//! | `congruent` | complete tables, two terms, the second `c K2 (x) Sigma` | yes | 12 n^3 | 8 n^2 + 10 n T |
 //! | `mixed` | mixed latent functions | yes | Q n^3 + M^3 + Q M n (M + n) / 2 | 3 Q n^2 + Q n T + 3 M^2 |
 //! | `dense` | everything | yes | N^3 | 3 N^2 + 2 n^2 |
 //! | `cg` | everything | to a tolerance | products of n^2 T | 2 n^2 + (r + 6 p + 100) N |
@@ -67,12 +68,15 @@ pub enum Solver {
     /// Preconditioned conjugate gradients and a stochastic log-determinant: approximate, to tolerances
     /// that the report names.
     Cg,
+    /// Simultaneous diagonalisation of two terms of which the second is a multiple of the noise
+    /// ([`crate::task::NoiseMultiple`]): exact, for complete tables, at the cost of one term.
+    Congruent,
     /// One Cholesky factor for each latent function of a mixing, and a Schur complement on the gaps:
     /// exact, for models with a mixing and one noise covariance at every row.
     Mixed,
 }
 
-const NAMES: [(Solver, &str); 8] = [
+const NAMES: [(Solver, &str); 9] = [
     (Solver::Auto, "auto"),
     (Solver::Kronecker, "kronecker"),
     (Solver::LowRank, "low-rank"),
@@ -80,6 +84,7 @@ const NAMES: [(Solver, &str); 8] = [
     (Solver::Schur, "schur"),
     (Solver::Dense, "dense"),
     (Solver::Cg, "cg"),
+    (Solver::Congruent, "congruent"),
     (Solver::Mixed, "mixed"),
 ];
 
@@ -113,6 +118,8 @@ pub(crate) struct Problem {
     pub(crate) n_terms: usize,
     /// Whether the terms are latent functions of a mixing.
     pub(crate) mixed: bool,
+    /// Whether the second of two terms is a multiple of the noise.
+    pub(crate) congruent: bool,
     /// Whether noise variances of single observations are known.
     pub(crate) known_noise: bool,
     /// Whether Sigma has no variance of its own.
@@ -186,6 +193,20 @@ impl Problem {
         (spectral + gaps, observed.powi(3))
     }
 
+    /// Why there is no common congruence.
+    fn not_congruent(&self) -> Option<String> {
+        if !self.congruent {
+            let what = "it needs two terms, the second a multiple of the noise";
+            return Some(what.to_string());
+        }
+        let m = self.n_missing();
+        let gaps =
+            (m > 0).then(|| format!("it needs a complete table, and {m} entries are missing"));
+        let known = self.known_noise.then(|| "it needs the same noise at every row".to_string());
+        let none = || self.no_noise.then(|| "it needs noise".to_string());
+        gaps.or(known).or_else(none)
+    }
+
     /// Why the latent functions are no problems of their own.
     fn not_mixed(&self) -> Option<String> {
         if !self.mixed {
@@ -208,7 +229,7 @@ impl Problem {
         (3.0 * q + 1.0) * n * n + (q + 10.0) * n * t + t * t + of_gaps
     }
 
-    fn candidates(&self) -> [Candidate; 7] {
+    fn candidates(&self) -> [Candidate; 8] {
         let (n, t) = (self.n_rows as f64, self.n_tasks as f64);
         let (m, observed) = (self.n_missing() as f64, self.n_observed as f64);
         let (schur, dense) = self.costs();
@@ -269,6 +290,15 @@ impl Problem {
                      complement on what is missing"
                 ),
                 doubles: 5.0 * n * n + 10.0 * n * t + t * m * n + 3.0 * m * m + whole,
+            },
+            Candidate {
+                solver: Solver::Congruent,
+                refusal: self.not_congruent(),
+                preferred: true,
+                why: "complete table, two terms, the second a multiple of the noise: one congruence of \
+                      the Gram matrices serves every task"
+                    .to_string(),
+                doubles: 8.0 * n * n + 10.0 * n * t + whole,
             },
             Candidate {
                 solver: Solver::Mixed,
@@ -397,85 +427,4 @@ pub(crate) fn select(request: Solver, problem: &Problem, memory: usize) -> Resul
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    const MEMORY: usize = 8 << 30;
-
-    fn problem(n_rows: usize, n_tasks: usize, n_missing: usize) -> Problem {
-        Problem {
-            n_rows,
-            n_tasks,
-            n_observed: n_rows * n_tasks - n_missing,
-            n_terms: 1,
-            mixed: false,
-            known_noise: false,
-            no_noise: false,
-            full_noise: false,
-            factored: false,
-            cg_vectors: 600,
-            learning: true,
-        }
-    }
-
-    fn chosen(p: Problem) -> Solver {
-        select(Solver::Auto, &p, MEMORY).unwrap().solver
-    }
-
-    #[test]
-    fn the_structure_chooses() {
-        assert_eq!(chosen(problem(1000, 10, 0)), Solver::Kronecker);
-        assert_eq!(chosen(problem(1000, 10, 500)), Solver::Schur);
-        assert_eq!(chosen(problem(1000, 10, 1001)), Solver::Schur);
-        assert_eq!(chosen(problem(250, 60, 300)), Solver::Schur);
-        assert_eq!(chosen(problem(1000, 10, 5000)), Solver::Dense);
-        assert_eq!(chosen(problem(1000, 2, 900)), Solver::Dense); // cheaper
-        assert_eq!(chosen(problem(5000, 20, 30_000)), Solver::Cg);
-        assert_eq!(chosen(Problem { known_noise: true, ..problem(100, 3, 0) }), Solver::Dense);
-        assert_eq!(chosen(Problem { learning: false, ..problem(1000, 3, 0) }), Solver::Choleskys);
-        assert_eq!(chosen(Problem { learning: false, ..problem(1000, 10, 0) }), Solver::Kronecker);
-    }
-
-    #[test]
-    fn many_steps_on_one_spectrum_must_be_worth_their_price() {
-        let full = |m| Problem { full_noise: true, ..problem(400, 12, m) };
-        assert!(problem(400, 12, 400).alternating_is_cheaper());
-        assert!(full(0).alternating_is_cheaper() && full(100).alternating_is_cheaper());
-        assert!(!full(800).alternating_is_cheaper());
-    }
-
-    #[test]
-    fn latent_functions_are_solved_one_by_one() {
-        let mixed = |p: Problem| Problem { mixed: true, n_terms: 8, ..p };
-        assert_eq!(chosen(mixed(problem(1000, 1000, 0))), Solver::Mixed);
-        assert_eq!(chosen(mixed(problem(1000, 1000, 2000))), Solver::Mixed);
-        assert_eq!(chosen(mixed(problem(1000, 100, 5000))), Solver::Cg);
-        assert_eq!(chosen(mixed(problem(50, 10, 250))), Solver::Mixed); // cheaper than dense
-        assert_eq!(chosen(mixed(problem(100, 10, 950))), Solver::Dense);
-        assert_eq!(
-            chosen(Problem { known_noise: true, ..mixed(problem(50, 10, 0)) }),
-            Solver::Dense
-        );
-        let one = Problem { mixed: true, ..problem(100, 3, 0) };
-        assert_eq!(chosen(Problem { learning: false, ..one }), Solver::Mixed);
-        assert!(select(Solver::Mixed, &problem(100, 3, 0), MEMORY).is_err());
-    }
-
-    #[test]
-    fn a_solver_that_cannot_serve_names_those_that_can() {
-        let error = select(Solver::Kronecker, &problem(10, 3, 2), MEMORY).unwrap_err();
-        let text = error.to_string();
-        assert!(text.contains("2 entries are missing"), "{text}");
-        assert!(text.contains("auto, schur, dense, cg"), "{text}");
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused_with_advice() {
-        let p = problem(1_000_000, 3, 0);
-        assert!(matches!(select(Solver::Auto, &p, MEMORY), Err(Error::Memory { .. })));
-        let p = problem(5000, 20, 30_000);
-        let text = select(Solver::Dense, &p, MEMORY).unwrap_err().to_string();
-        assert!(text.contains("use one of: cg"), "{text}");
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ mod kernel;
 mod low_rank;
 mod low_rank_noise;
 mod noise;
+mod noise_multiple;
 mod registry;
 mod scales;
 
@@ -26,6 +27,7 @@ pub use kernel::{DescriptorKernel, UnseenTasks};
 pub use low_rank::LowRank;
 pub(crate) use noise::NOISE_FLOOR;
 pub use noise::{BoundNoise, Noise};
+pub use noise_multiple::NoiseMultiple;
 pub use registry::{TaskEntry, noises, registry};
 pub use scales::{Moment, TaskScales};
 
@@ -97,6 +99,11 @@ pub trait BoundTask: fmt::Debug + Send + Sync {
     /// tasks; `None` where B is a T x T matrix.
     fn factored_rank(&self) -> Option<usize> {
         None
+    }
+
+    /// True where B is a multiple of the noise covariance and nothing else.
+    fn is_noise_multiple(&self) -> bool {
+        false
     }
 
     /// True where B follows from descriptors of the tasks: those that were not seen have theirs too.

@@ -2,7 +2,7 @@
 
 use super::{
     BoundTask, Noise, Task, TaskScales, diagonal, fixed, free_form, kernel, low_rank,
-    low_rank_noise,
+    low_rank_noise, noise_multiple,
 };
 use crate::error::{Error, Result};
 use crate::spec::{Argument, ArgumentKind, Spec};
@@ -50,6 +50,7 @@ const REGISTRY: &[TaskEntry] = &[
     free_form::ENTRY,
     low_rank::ENTRY,
     low_rank_noise::ENTRY,
+    noise_multiple::ENTRY,
     diagonal::ENTRY,
     kernel::ENTRY,
     fixed::ENTRY,

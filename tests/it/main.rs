@@ -3,6 +3,7 @@
 
 mod appended;
 mod common;
+mod congruent;
 mod descriptors;
 mod each_task;
 mod engine;
