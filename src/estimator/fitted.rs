@@ -56,7 +56,10 @@ impl FittedMultiTaskGp {
             kernel: term.kernel.with_values(bound.kernel(), bound.theta(natural)),
             task: match &mixing {
                 // B is h h'.
-                Some(h) => LowRank::starting_at(h.slice(s![.., q..=q]), &vec![0.0; h.nrows()]),
+                Some(h) => {
+                    let nothing = vec![0.0; h.nrows()];
+                    LowRank::starting_at(h.slice(s![.., q..=q]), &nothing).fix("kappa")
+                }
                 None => term.task.with_values(bound.task(), bound.phi(natural)),
             },
         };

@@ -11,7 +11,7 @@ use crate::kernel::Kernel;
 use crate::matrix_kernel::{Coregionalization, Mixing};
 
 /// Share of the signal below which a latent function counts as lost.
-const LOST_BELOW: f64 = 1e-4;
+const LOST_BELOW: f64 = 1e-3;
 
 impl MultiTaskGp {
     /// Mixes independent latent functions, `f = H g`, by a structure that costs one scalar problem for

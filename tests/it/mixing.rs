@@ -120,9 +120,9 @@ fn a_sum_of_terms_with_the_same_covariances_says_the_same() {
             };
             assert_close(&of(&gp).mean, &of(&same).mean, 1e-8);
             assert_close(&of(&gp).std.unwrap(), &of(&same).std.unwrap(), 1e-8);
-            let more = Dataset::new(normal(1, 2, 3).view(), normal(1, T, 4).view()).unwrap();
-            let (x, y) = (more.x(), more.y());
-            let (a, b) = (gp.condition(x, y).unwrap(), same.condition(x, y).unwrap());
+            let (x, y) = (normal(1, 2, 3), normal(1, T, 4));
+            let of = |gp: &FittedMultiTaskGp| gp.condition(x.view(), y.view()).unwrap();
+            let (a, b) = (of(&gp), of(&same));
             let mean =
                 |gp: &FittedMultiTaskGp| gp.predict(xs.view(), Uncertainty::None).unwrap().mean;
             assert_close(&mean(&a), &mean(&b), 1e-8);
