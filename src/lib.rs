@@ -98,6 +98,7 @@ pub mod ridge;
 pub mod solve;
 pub mod spec;
 pub mod task;
+pub mod warp;
 
 #[doc = include_str!("../docs/mathematics.md")]
 pub mod mathematics {}
@@ -129,6 +130,7 @@ pub mod prelude {
     pub use crate::ridge::Criterion;
     pub use crate::solve::{LeaveOut, LeftOut, Solver};
     pub use crate::task::{DescriptorKernel, Diagonal, Fixed, FreeForm, LowRank, Noise, Task};
+    pub use crate::warp::Warp;
 }
 
 /// The README's code is run as tests of its own.
