@@ -76,7 +76,7 @@
 //!
 //! # The rooms
 //!
-//! Data flow one way: [`data`] -> [`kernel`] and [`task`] -> [`matrix_kernel`] -> [`gram`] and
+//! Data flow one way: [`data`] -> [`kernel`], [`task`] and [`warp`] -> [`matrix_kernel`] -> [`gram`] and
 //! [`op`] -> [`solve`] -> [`gp`] and [`ridge`], with [`learn`] beside them -> [`estimator`] -> [`io`],
 //! which keeps fitted models in files. [`analysis`] judges predictions. [`mathematics`] has the formulas
 //! with their sources.

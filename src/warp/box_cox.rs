@@ -14,7 +14,11 @@ pub(super) const ENTRY: WarpEntry = WarpEntry {
             0 <= lambda <= 3: a negative lambda would predict infinite means. With lambda > 0 no z is \
             below -g/lambda; what is predicted there is mapped to y = 0.",
     arguments: &[
-        Argument::new("lambda", ArgumentKind::Numbers(""), "the exponent: 0 is the logarithm, 1 no warp"),
+        Argument::new(
+            "lambda",
+            ArgumentKind::Numbers(""),
+            "the exponent: 0 is the logarithm, 1 no warp",
+        ),
         Argument::new("reference", ArgumentKind::Given(""), "g, in units of the outputs"),
     ],
     bind,

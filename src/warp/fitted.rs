@@ -112,7 +112,8 @@ fn finite(what: &str, value: f64) -> Result<f64> {
 impl std::fmt::Display for FittedWarp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let values = self.bound.params().iter().zip(&self.values);
-        let shown: Vec<String> = values.map(|(p, v)| format!("{}={}", p.name, number(*v))).collect();
+        let shown: Vec<String> =
+            values.map(|(p, v)| format!("{}={}", p.name, number(*v))).collect();
         match shown.is_empty() {
             true => f.write_str(self.warp.name()),
             false => write!(f, "{}({})", self.warp.name(), shown.join(", ")),

@@ -104,7 +104,11 @@ mod tests {
         let share = 0.617_911_422_188_952_7;
         let mean = 0.3 * share + density;
         let second = (0.09 + 1.0) * share + 0.3 * density;
-        near(by_quadrature(|z| z.max(0.0), Some(0.0), 0.3, 1.0), mean, (second - mean * mean).sqrt());
+        near(
+            by_quadrature(|z| z.max(0.0), Some(0.0), 0.3, 1.0),
+            mean,
+            (second - mean * mean).sqrt(),
+        );
     }
 
     #[test]

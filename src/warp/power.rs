@@ -39,7 +39,10 @@ mod tests {
             let series = relative_exp_slope(a * (1.0 - 1e-15));
             assert!((closed - series).abs() < 1e-14 * closed, "{closed} and {series}");
         }
-        assert_eq!((relative_exp_slope(0.0), relative_exp(0.0), relative_log(0.0)), (0.5, 1.0, 1.0));
+        assert_eq!(
+            (relative_exp_slope(0.0), relative_exp(0.0), relative_log(0.0)),
+            (0.5, 1.0, 1.0)
+        );
     }
 
     #[test]

@@ -15,7 +15,11 @@ pub(super) const ENTRY: WarpEntry = WarpEntry {
             against the lower one, delta < 1 makes both tails of what is predicted heavier than normal ones.",
     arguments: &[
         Argument::new("epsilon", ArgumentKind::Numbers(""), "the skewness, 0 for none"),
-        Argument::new("delta", ArgumentKind::Numbers(""), "the weight of the tails, 1 for normal ones"),
+        Argument::new(
+            "delta",
+            ArgumentKind::Numbers(""),
+            "the weight of the tails, 1 for normal ones",
+        ),
         Argument::new("location", ArgumentKind::Given(""), "m, in units of the outputs"),
         Argument::new("scale", ArgumentKind::Given(""), "s, in units of the outputs"),
     ],
@@ -98,8 +102,8 @@ impl BoundWarp for Bound {
         let root = u.hypot(1.0);
         let bend = (delta * inner.tanh() - u / root) / root; // d(ln w')/du
         let half = (0.5 * delta * a).sinh() / epsilon.cosh();
-        grad[0] -= of_value * 2.0 * s * half * half / delta
-            + of_slope * (inner.tanh() + epsilon.tanh());
+        grad[0] -=
+            of_value * 2.0 * s * half * half / delta + of_slope * (inner.tanh() + epsilon.tanh());
         grad[1] += of_value * s * (a * slope * root - value) / delta + of_slope * a * inner.tanh();
         grad[2] -= of_value * slope + of_slope * bend / s;
         grad[3] += of_value * (value - u * slope) - of_slope * bend * u / s;

@@ -69,6 +69,15 @@ impl TaskWarps {
         each.map(|(t, warp)| (t, warp.as_ref())).filter(|(_, warp)| !warp.is_identity())
     }
 
+    /// A table (n, T) warped at the start values; NaN stays.
+    pub(crate) fn start(&self, mut y: Array2<f64>) -> Array2<f64> {
+        for (t, warp) in self.warped() {
+            let psi: Vec<f64> = warp.params().iter().flat_map(|p| p.init.clone()).collect();
+            y.column_mut(t).mapv_inplace(|v| if v.is_nan() { v } else { warp.forward(&psi, v) });
+        }
+        y
+    }
+
     /// A table (n, T) on the warped scale; NaN stays.
     pub(crate) fn forward(&self, natural: &[f64], mut y: Array2<f64>) -> Array2<f64> {
         for (t, warp) in self.warped() {
@@ -137,12 +146,13 @@ impl TaskWarps {
     /// The warps with values out of a natural vector.
     pub(crate) fn fitted(&self, natural: &[f64], names: &[String]) -> Vec<FittedWarp> {
         let each = self.warps.iter().zip(&self.bound).zip(&self.ranges).zip(names);
-        let of = |(((warp, bound), range), name): (((&Warp, _), &Range<usize>), &String)| FittedWarp {
-            warp: warp.clone(),
-            bound: Arc::clone(bound),
-            values: natural[range.clone()].to_vec(),
-            task: name.clone(),
-        };
+        let of =
+            |(((warp, bound), range), name): (((&Warp, _), &Range<usize>), &String)| FittedWarp {
+                warp: warp.clone(),
+                bound: Arc::clone(bound),
+                values: natural[range.clone()].to_vec(),
+                task: name.clone(),
+            };
         each.map(of).collect()
     }
 }
