@@ -76,7 +76,7 @@
 //!
 //! # The rooms
 //!
-//! Data flow one way: [`data`] -> [`kernel`] and [`task`] -> [`matrix_kernel`] -> [`gram`] and
+//! Data flow one way: [`data`] -> [`kernel`], [`task`] and [`warp`] -> [`matrix_kernel`] -> [`gram`] and
 //! [`op`] -> [`solve`] -> [`gp`] and [`ridge`], with [`learn`] beside them -> [`estimator`] -> [`io`],
 //! which keeps fitted models in files. [`analysis`] judges predictions. [`mathematics`] has the formulas
 //! with their sources.
@@ -98,6 +98,7 @@ pub mod ridge;
 pub mod solve;
 pub mod spec;
 pub mod task;
+pub mod warp;
 
 #[doc = include_str!("../docs/mathematics.md")]
 pub mod mathematics {}
@@ -131,6 +132,7 @@ pub mod prelude {
     pub use crate::task::{
         DescriptorKernel, Diagonal, Fixed, FreeForm, LowRank, Noise, NoiseMultiple, Task,
     };
+    pub use crate::warp::Warp;
 }
 
 /// The README's code is run as tests of its own.

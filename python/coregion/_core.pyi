@@ -86,6 +86,20 @@ class Dataset:
         """Row and task of each observation (N, 2), in the order given."""
 
 @final
+class Warp:
+    """The warp of one task with the values learned."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def is_identity(self) -> bool: ...
+    def forward(self, y: Floats) -> Floats:
+        """Warped outputs (n,)."""
+    def log_slope(self, y: Floats) -> Floats:
+        """Logarithms of the slopes (n,) at outputs."""
+    def inverse(self, z: Floats) -> Floats:
+        """Outputs (n,) of warped ones."""
+
 class GaussianProcess:
     """A fitted multi-task Gaussian process."""
 
@@ -98,6 +112,7 @@ class GaussianProcess:
         noise: str | Floats,
         mean: str | Floats | Callable[[Floats], Floats],
         reml: bool,
+        warp: Sequence[str | Description] | None,
         normalize_x: bool,
         normalize_y: bool,
         optimizer: str,
@@ -128,6 +143,14 @@ class GaussianProcess:
         self, x: Floats, given: Floats, *, std: bool, include_noise: bool
     ) -> tuple[Floats, Floats | None]:
         """The same where some tasks were measured: given (m, T), NaN where wanted."""
+    def predict_quantiles(
+        self, x: Floats, levels: list[float], *, given: Floats | None, include_noise: bool
+    ) -> Floats:
+        """(m, T, q)."""
+    def impute_quantiles(self, levels: list[float], *, include_noise: bool) -> Floats:
+        """(n, T, q)."""
+    @property
+    def warps(self) -> list[Warp]: ...
     def predict_covariance(self, x: Floats, *, include_noise: bool) -> Floats:
         """(m, T, m, T)."""
     def predict_task_covariances(self, x: Floats) -> Floats:
@@ -142,6 +165,8 @@ class GaussianProcess:
     def leave_one_out(self, by: str, groups: Counts | None = None) -> tuple[Floats, Floats, Floats]:
         """Mean, standard deviation (n, T) and log densities. by: row, entry or task; with groups (n,):
         row (whole rows) or entry (one task at a time)."""
+    def leave_one_out_warped(self, by: str, groups: Counts | None = None) -> tuple[Floats, Floats, Floats]:
+        """The same of the warped outputs."""
     def k_fold(self, groups: Counts) -> tuple[Floats, Floats]:
         """Mean and standard deviation (n, T), each group predicted from the rest, factored anew."""
     def log_marginal_likelihood(self, parameters: Mapping[str, Floats]) -> tuple[float, dict[str, Floats]]:
@@ -185,7 +210,7 @@ class GaussianProcess:
         """See ``coregion.FitReport``; warnings are (kind, message) pairs."""
     @property
     def settings(self) -> dict[str, Any]:
-        """noise, mean, reml, normalize_x, normalize_y, solver: how the model was set up."""
+        """noise, mean, reml, warp, normalize_x, normalize_y, solver: how the model was set up."""
     @property
     def data(self) -> Dataset: ...
     def save(self, path: str) -> None: ...

@@ -20,6 +20,7 @@ from ._types import Floats
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from ._core import Warp
     from ._description import Kernel, Mixing, Task
 
 
@@ -69,8 +70,12 @@ class MultiTaskGP(Posterior):
         Whether the other parameters are learned from the restricted likelihood, which does not take the
         coefficients of an estimated mean as known; log marginal likelihoods are then those of the contrasts of the
         data that the mean does not reach (Harville 1974).
-    warp : None
-        Transformations of the outputs are not served by this version.
+    warp : None, {"log", "box-cox", "yeo-johnson", "sinh-arcsinh"}, or one for each task
+        Strictly increasing maps of the outputs, whose parameters are learned in the likelihood: a list with
+        one (or ``None``) for each task, or a dictionary by their names. "log" and "box-cox" need positive
+        outputs. A pair such as ``("box-cox", {"lambda": 0.5})`` gives values to start at. B, the noise and
+        the mean are then of the warped outputs; predictions and the likelihood, its Jacobian included, are
+        in the units of y. See ``warps_``.
     optimizer : {"auto", "alternating", "joint"} or None
         How parameters are learned; ``None`` evaluates at the values given and refuses missing ones.
     solver : {"auto", "kronecker", "low-rank", "choleskys", "schur", "mixed", "dense", "cg"}
@@ -111,6 +116,8 @@ class MultiTaskGP(Posterior):
 
     Attributes
     ----------
+    warps_ : list
+        The warp of each task: ``forward``, ``inverse`` and ``log_slope`` of vectors.
     kernel_, task_
         Kernel and task covariance with the values learned.
     task_covariance_, task_correlation_, task_correlation_std_error_, noise_covariance_
@@ -171,7 +178,7 @@ class MultiTaskGP(Posterior):
         normalize_y: bool = True,
         mean: str | ArrayLike | Callable[[Floats], ArrayLike] = "constant",
         reml: bool = False,
-        warp: None = None,
+        warp: Any = None,
         optimizer: str | None = "auto",
         solver: str = "auto",
         n_restarts: int = 0,
@@ -266,7 +273,7 @@ class MultiTaskGP(Posterior):
         """
         training = _data.training(X, y, tasks, task_names, noise_variance)
         data = training.data
-        settings = core_settings(self, data.feature_names, data.n_tasks)
+        settings = core_settings(self, data.feature_names, data.task_names)
         without = isinstance(settings["noise"], str) and settings["noise"] == "none"
         if without and noise_variance is None:
             advice = "give noise_variance, or let noise be learned"
@@ -322,6 +329,22 @@ class MultiTaskGP(Posterior):
     def mixing_(self) -> Floats | None:
         """The mixing matrix H (T, latents) with ``B_q = h_q h_q'``; ``None`` without a mixing."""
         return self._model().mixing_matrix  # type: ignore[no-any-return]
+
+    @property
+    def warps_(self) -> list[Warp]:
+        """The warp of each task with the values learned, the identity where there is none.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import coregion as cg
+        >>> X = np.linspace(0.0, 6.0, 30)[:, None]
+        >>> y = np.exp(np.sin(X[:, 0]) + 0.1 * np.cos(40.0 * X[:, 0]))
+        >>> warp = cg.MultiTaskGP(warp="log").fit(X, y).warps_[0]
+        >>> warp, bool(np.allclose(warp.forward(y), np.log(y)))
+        (log, True)
+        """
+        return list(self._model().warps)
 
     @property
     def task_correlation_(self) -> Floats:

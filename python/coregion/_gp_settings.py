@@ -12,6 +12,7 @@ from ._errors import incompatible, invalid, wrong_shape
 from ._estimator import kernel_tree, mixing_tree, task_tree
 from ._random import seed_of
 from ._types import Floats
+from ._warp import core_warps
 
 if TYPE_CHECKING:
     from ._gp import MultiTaskGP
@@ -23,7 +24,7 @@ _WHOLE = ("max_iterations", "rank", "n_probes", "seed")
 """Settings of the iterative solver that are whole numbers."""
 
 
-def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> dict[str, Any]:
+def core_settings(gp: MultiTaskGP, feature_names: list[str], task_names: list[str]) -> dict[str, Any]:
     """The settings by the names of the core's ``fit``.
 
     Raises
@@ -37,9 +38,7 @@ def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> di
     kernels: list[Any] | None = None
     if gp.mixing is not None:
         kernel, kernels = _latent_kernels(gp)
-    if gp.warp is not None:
-        expected = "None: this version transforms no outputs; transform them before fit"
-        raise invalid("warp", repr(gp.warp), expected)
+    n_tasks = len(task_names)
     gp._check_device()
     n_restarts = _scalars.count(gp.n_restarts, "n_restarts")
     if gp.optimizer is None and n_restarts:
@@ -53,6 +52,7 @@ def core_settings(gp: MultiTaskGP, feature_names: list[str], n_tasks: int) -> di
         "noise": _noise(gp.noise, n_tasks),
         "mean": _mean(gp.mean, n_tasks),
         "reml": _scalars.switch(gp.reml, "reml"),
+        "warp": core_warps(gp.warp, task_names),
         "normalize_x": _scalars.switch(gp.normalize_x, "normalize_x"),
         "normalize_y": _scalars.switch(gp.normalize_y, "normalize_y"),
         "optimizer": "none" if gp.optimizer is None else _word(gp.optimizer, "optimizer"),
@@ -90,7 +90,9 @@ def _terms(gp: MultiTaskGP) -> tuple[tuple[Any, Any], list[tuple[Any, Any]]]:
 def _latent_kernels(gp: MultiTaskGP) -> tuple[Any, list[Any] | None]:
     """The kernel of all latent functions, or those of each."""
     if gp.task is not None or gp.terms is not None:
-        raise incompatible("mixing and task or terms", "the mixing makes the task covariances: leave them out")
+        raise incompatible(
+            "mixing and task or terms", "the mixing makes the task covariances: leave them out"
+        )
     if not isinstance(gp.kernel, (list, tuple)):
         return gp.kernel, None
     if not gp.kernel:

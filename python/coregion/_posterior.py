@@ -36,6 +36,9 @@ class Posterior(Estimator):
     ) -> Any:
         """Predictions at new inputs, in the units of y.
 
+        With a warp the mean is that of a new observation, its noise included; the median, the quantile at
+        0.5, is the prediction of least absolute error. Covariances are refused: draw samples.
+
         Parameters
         ----------
         X : array-like (m, d)
@@ -109,16 +112,14 @@ class Posterior(Estimator):
             )
         numbers = self._task_numbers(tasks, len(x))
         measured = None if given is None else self._table(given, "given", len(x))
-        if at is not None and measured is not None and not include_noise:
-            _prediction.check_noise_is_uncorrelated(model)
-        with_std = bool(return_std) or at is not None
+        if at is not None:
+            values = _prediction.quantile_values(model, x, measured, numbers, at, bool(include_noise))
+            return self._squeezed(values) if numbers is None else values
         mean, std = _prediction.moments(
-            model, x, measured, numbers, std=with_std, include_noise=bool(include_noise)
+            model, x, measured, numbers, std=bool(return_std), include_noise=bool(include_noise)
         )
         if numbers is None:
             mean, std = self._squeezed(mean), self._squeezed(std)
-        if at is not None:
-            return _prediction.quantile_values(mean, std, at)  # type: ignore[arg-type]
         names = self.task_names_ if numbers is None else []
         out = self._as_output(mean, names, X)
         if return_cov:
@@ -244,7 +245,7 @@ class Posterior(Estimator):
         self._model()
         return TaskView(self, self._labels.place(task))  # type: ignore[arg-type]
 
-    def impute(self, *, return_std: bool = False, include_noise: bool = True) -> Any:
+    def impute(self, *, return_std: bool = False, include_noise: bool = True, quantiles: Any = None) -> Any:
         """The training table with its gaps filled by the conditional means.
 
         What was observed comes back as it is, with standard deviation 0. With ``noise="full"`` a gap is
@@ -256,6 +257,8 @@ class Posterior(Estimator):
             Whether standard deviations come with the table.
         include_noise : bool
             Whether they are of a new observation; otherwise of the latent function.
+        quantiles : list of float, optional
+            Levels above 0 and below 1.
 
         Returns
         -------
@@ -263,11 +266,15 @@ class Posterior(Estimator):
             For a list of observations the rows are the distinct inputs, as in ``model_.data.x``.
         std : array of the same shape
             With ``return_std``.
+        quantiles : array (n, T, q), or (n, q)
+            With ``quantiles``, in place of the table.
 
         Raises
         ------
         NotFittedError
             Before ``fit``.
+        ValueError
+            For levels that are none, and ``quantiles`` beside ``return_std``.
 
         Examples
         --------
@@ -282,6 +289,10 @@ class Posterior(Estimator):
         """
         std = _scalars.switch(return_std, "return_std")
         noise = _scalars.switch(include_noise, "include_noise")
+        if quantiles is not None:
+            _prediction.check_kinds(std, False, quantiles, noise, None)
+            at = _prediction.levels(quantiles).tolist()
+            return np.asarray(self._squeezed(self._model().impute_quantiles(at, include_noise=noise)))
         mean, deviation = self._model().impute(std=std, include_noise=noise)
         names = self.task_names_
         out = self._as_output(self._squeezed(mean), names, None)

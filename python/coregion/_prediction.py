@@ -95,7 +95,8 @@ def of_unseen_tasks(
     with_std = std or at is not None
     mean, deviation = model.predict_tasks(x, features, std=with_std, include_noise=include_noise)
     if at is not None:
-        return quantile_values(mean, deviation, at)
+        scores = np.asarray([_core.normal_quantile(float(p)) for p in at])
+        return np.asarray(mean[..., None] + deviation[..., None] * scores)
     return (mean, deviation) if std else mean
 
 
@@ -115,7 +116,16 @@ def covariance(model: Any, x: Floats, numbers: Counts | None, include_noise: boo
     return np.asarray(full[rows[:, None], numbers[:, None], rows[None, :], numbers[None, :]])
 
 
-def quantile_values(mean: Floats, std: Floats, at: Floats) -> Floats:
-    """Quantiles of normal distributions, the levels along a new last axis."""
-    scores = np.asarray([_core.normal_quantile(float(p)) for p in at])
-    return np.asarray(mean[..., None] + std[..., None] * scores)
+def quantile_values(
+    model: Any, x: Floats, given: Floats | None, numbers: Counts | None, at: Floats, include_noise: bool
+) -> Floats:
+    """Quantiles (m, T, q), or (m, q) of one task for each row, in blocks between which Ctrl-C is heard."""
+    if given is not None and not include_noise:
+        check_noise_is_uncorrelated(model)
+    n_tasks, asked = model.data.n_tasks, at.tolist()
+    out = np.empty((len(x), len(asked)) if numbers is not None else (len(x), n_tasks, len(asked)))
+    for rows in blocks(len(x), n_tasks * len(asked) * 16):
+        part = None if given is None else given[rows]
+        found = model.predict_quantiles(x[rows], asked, given=part, include_noise=include_noise)
+        out[rows] = found if numbers is None else found[np.arange(len(found)), numbers[rows]]
+    return out

@@ -41,7 +41,7 @@ class TaskSummary:
         The mean of what was observed; NaN without observations.
     signal_std : float
         ``sqrt(B_tt)``, times the root mean square of the kernel's own amplitude at the training rows, which
-        is 1 for stationary kernels.
+        is 1 for stationary kernels; of the warped outputs where there is a warp.
     noise_std : float
         Standard deviation of the noise, variances known in advance included (their mean); NaN for a ridge
         regression without one.
@@ -226,6 +226,7 @@ def summarise(estimator: Any) -> Summary:
         parameters = dict(estimator.parameters_)
         fit, warnings = _process_fit(model), model.report["warnings"]
         words |= {name: _setting(model.settings[name]) for name in ("noise", "mean")}
+        words |= _warp_words(model.warps, names)
     return Summary(
         estimator=type(estimator).__name__,
         data=_data(model.data),
@@ -256,6 +257,18 @@ def _described(model: Any) -> dict[str, str]:
     for q, (kernel, task) in enumerate(terms):
         words[f"terms[{q}]"] = f"{_shortened(describe(kernel))} with {_shortened(describe(task))}"
     return words
+
+
+def _warp_words(warps: list[Any], names: list[str]) -> dict[str, str]:
+    """The warps in words, where there are any, and what they are to signal and noise."""
+    warped = [f"{name}: {warp}" for name, warp in zip(names, warps) if not warp.is_identity]
+    if not warped:
+        return {}
+    more = f", and {len(warped) - SHOWN_TASKS} more" if len(warped) > SHOWN_TASKS else ""
+    return {
+        "warp": "; ".join(warped[:SHOWN_TASKS]) + more,
+        "scale": "B, signal and noise are of the warped outputs",
+    }
 
 
 def _entry_names(parameters: Mapping[str, Floats], model: Any, tasks: list[str]) -> dict[str, list[str]]:

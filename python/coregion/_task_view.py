@@ -46,7 +46,8 @@ class TaskView:
 
     @property
     def variance(self) -> float:
-        """The task's own entry of B: the kernel times it is the prior covariance of its function."""
+        """The task's own entry of B: the kernel times it is the prior covariance of its function, on the
+        warped scale where there is a warp."""
         return float(self._estimator.task_covariance_[self._task, self._task])
 
     @property
@@ -96,12 +97,11 @@ class TaskView:
         numbers = np.full(len(x), self._task, dtype=np.int64)
         model, name = self._estimator._model(), [self.name]
         at = None if quantiles is None else _prediction.levels(quantiles)
-        with_std = bool(return_std) or at is not None
+        if at is not None:
+            return _prediction.quantile_values(model, x, None, numbers, at, bool(include_noise))
         mean, std = _prediction.moments(
-            model, x, None, numbers, std=with_std, include_noise=bool(include_noise)
+            model, x, None, numbers, std=bool(return_std), include_noise=bool(include_noise)
         )
-        if at is not None and std is not None:
-            return _prediction.quantile_values(mean, std, at)
         as_output = self._estimator._as_output
         if return_cov:
             return as_output(mean, name, X), _prediction.covariance(model, x, numbers, bool(include_noise))

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod settings;
+mod warps;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,8 @@ use coregion::matrix_kernel::Separable;
 use ndarray::{ArrayD, Axis, Slice};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+
+pub(crate) use warps::Warp;
 
 use crate::arrays::{Answer, Labels, Numbers, Table, answer};
 use crate::dataset::Dataset;
@@ -118,6 +121,38 @@ impl GaussianProcess {
         Ok(moments(py, found))
     }
 
+    #[pyo3(signature = (x, levels, *, given, include_noise))]
+    fn predict_quantiles<'py>(
+        &self,
+        py: Python<'py>,
+        x: Table<'py>,
+        levels: Vec<f64>,
+        given: Option<Table<'py>>,
+        include_noise: bool,
+    ) -> PyResult<Answer<'py>> {
+        let (x, given) = (x.as_array(), given.as_ref().map(|g| g.as_array()));
+        let found = freed(py, || match given {
+            Some(given) => self.0.predict_given_quantiles(x, given, &levels, include_noise),
+            None => self.0.predict_quantiles(x, &levels, include_noise),
+        })?;
+        Ok(answer(py, found))
+    }
+
+    #[pyo3(signature = (levels, *, include_noise))]
+    fn impute_quantiles<'py>(
+        &self,
+        py: Python<'py>,
+        levels: Vec<f64>,
+        include_noise: bool,
+    ) -> PyResult<Answer<'py>> {
+        Ok(answer(py, freed(py, || self.0.impute_quantiles(&levels, include_noise))?))
+    }
+
+    #[getter]
+    fn warps(&self) -> Vec<Warp> {
+        self.0.warps().into_iter().map(Warp).collect()
+    }
+
     #[pyo3(signature = (x, *, include_noise))]
     fn predict_covariance<'py>(
         &self,
@@ -188,6 +223,17 @@ impl GaussianProcess {
     ) -> PyResult<leave_out::Triple<'py>> {
         let by = leave_out::parse(by, groups.as_ref()).into_python(py)?;
         Ok(leave_out::triple(py, freed(py, || self.0.leave_one_out(&by))?))
+    }
+
+    #[pyo3(signature = (by, groups=None))]
+    fn leave_one_out_warped<'py>(
+        &self,
+        py: Python<'py>,
+        by: &str,
+        groups: Option<Labels<'py>>,
+    ) -> PyResult<leave_out::Triple<'py>> {
+        let by = leave_out::parse(by, groups.as_ref()).into_python(py)?;
+        Ok(leave_out::triple(py, freed(py, || self.0.leave_one_out_warped(&by))?))
     }
 
     fn k_fold<'py>(

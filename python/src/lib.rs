@@ -48,6 +48,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("backend", coregion::linalg::BACKEND)?;
     module.add_class::<dataset::Dataset>()?;
     module.add_class::<GaussianProcess>()?;
+    module.add_class::<gaussian_process::Warp>()?;
     module.add_class::<KernelRidge>()?;
     module.add_function(wrap_pyfunction!(load, module)?)?;
     module.add_function(wrap_pyfunction!(gram::gram_matrix, module)?)?;

@@ -1,7 +1,7 @@
 //! Messages of the core in the words of the Python package.
 
 /// What the core calls a thing, and what a Python user types. Longer names first.
-const WORDS: [(&str, &str); 13] = [
+const WORDS: [(&str, &str); 15] = [
     ("`Dataset::append_with_noise_variances`", "give `noise_variance`"),
     ("`Dataset::append`", "leave `noise_variance` out"),
     ("give variances with `Dataset::with_noise_variances`", "give `noise_variance`"),
@@ -11,6 +11,8 @@ const WORDS: [(&str, &str); 13] = [
     ),
     ("`Dataset::long_labelled` with task names declares", "`task_names` declares"),
     ("`FittedMultiTaskGp::k_fold`", "`k_fold`"),
+    ("; `FittedMultiTaskGp::posterior` has the covariances of the warped outputs", ""),
+    ("`Uncertainty::Observation`", "`include_noise=True`"),
     ("`LoadOptions::memory_budget`", "`memory_budget`"),
     ("`LowRank::plus_noise`", "`LowRank(residual=\"noise\")`"),
     ("`Noise::PerTask`", "`noise=\"per-task\"`"),

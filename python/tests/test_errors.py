@@ -33,7 +33,7 @@ PAIR = (kernels.RBF(), tasks.LowRank(rank=1))
         ({"mean": "linear"}, "mean: found 'linear'"),
         ({"mean": [1.0]}, r"mean: found shape \(1,\)"),
         ({"mean": lambda x: x}, "mean: .*no basis functions"),
-        ({"warp": "log"}, "warp: found 'log', expected None"),
+        ({"warp": 3}, "warp: found 3, expected None, 'log'"),
         ({"optimizer": "adam"}, "optimizer 'adam'.*alternating"),
         ({"optimizer": 3}, "optimizer: found 3"),
         ({"solver": "sparse"}, "solver 'sparse'.*kronecker"),

@@ -18,7 +18,11 @@ def table(gaps=0):
     return X, Y
 
 
-ALL = [mixings.Orthogonal(latents=2), mixings.Orthogonal(latents=2, latent_noise=True), mixings.Projected(latents=2)]
+ALL = [
+    mixings.Orthogonal(latents=2),
+    mixings.Orthogonal(latents=2, latent_noise=True),
+    mixings.Projected(latents=2),
+]
 
 
 @pytest.mark.parametrize("mixing", ALL, ids=repr)

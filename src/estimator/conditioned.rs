@@ -39,7 +39,9 @@ impl FittedMultiTaskGp {
     /// # Errors
     /// As [`Dataset::append`]; [`Error::Memory`] where the solver does not fit any more.
     pub fn condition(&self, x: ArrayView2<f64>, y: ArrayView2<f64>) -> Result<Self> {
-        self.extended(self.data.append(x, y)?)
+        let data = self.data.append(x, y)?;
+        self.check_outputs("y", y)?;
+        self.extended(data)
     }
 
     /// The same where noise variances are known: `noise_variances` (m, T) of the new rows.

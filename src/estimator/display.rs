@@ -20,6 +20,7 @@ impl fmt::Display for FittedMultiTaskGp {
             let shares: Vec<String> = self.signal_shares().into_iter().map(number).collect();
             writeln!(f, "shares of the terms in the signal {}", shares.join(" "))?;
         }
+        self.warps_in_words(f)?;
         if t > 1 && t <= SHOWN_TASKS {
             self.correlations(f)?;
         }
@@ -29,6 +30,22 @@ impl fmt::Display for FittedMultiTaskGp {
 }
 
 impl FittedMultiTaskGp {
+    /// What the outputs were mapped by, and what is of the warped ones.
+    fn warps_in_words(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_warped() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "warps (B and the noise are of the warped outputs, the likelihood of those given)"
+        )?;
+        let each = self.data.task_names().iter().zip(self.warps());
+        for (name, warp) in each.filter(|(_, w)| !w.is_identity()).take(SHOWN_TASKS) {
+            writeln!(f, "  {name}: {warp}")?;
+        }
+        Ok(())
+    }
+
     /// Task correlations below the diagonal, their standard errors above it.
     fn correlations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let noise = self.noise_matrix();

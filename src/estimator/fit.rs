@@ -55,6 +55,7 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         noise: settings.noise.clone(),
         mean: settings.mean.clone(),
         reml: settings.reml,
+        warps: settings.warps.clone(),
         scaling: settings.scaling,
         fixed: settings.fixed.clone(),
         ties: settings.ties.clone(),

@@ -98,7 +98,8 @@ impl FittedMultiTaskGp {
     /// [`crate::Error::Shape`], [`crate::Error::NotFinite`] or [`crate::Error::InvalidValue`] for
     /// rows that do not fit.
     pub fn predict(&self, xs: ArrayView2<f64>, uncertainty: Uncertainty) -> Result<Prediction> {
-        self.posterior.predict(xs, uncertainty)
+        let found = self.posterior.predict(xs, self.asked(uncertainty))?;
+        self.in_units(found, None, uncertainty)
     }
 
     /// Predictions at xs (m, d) where some tasks were measured there: `given` (m, T) with `NaN`
@@ -128,7 +129,11 @@ impl FittedMultiTaskGp {
         given: ArrayView2<f64>,
         uncertainty: Uncertainty,
     ) -> Result<Prediction> {
-        self.posterior.predict_given(xs, given, uncertainty)
+        self.check_latent(uncertainty)?;
+        self.check_outputs("given", given)?;
+        let (warped, asked) = (self.to_warped(given), self.asked(uncertainty));
+        let found = self.posterior.predict_given(xs, warped.view(), asked)?;
+        self.in_units(found, Some(given), uncertainty)
     }
 
     /// The covariance between the latent functions of all tasks at each row: (m, T, T).
@@ -148,6 +153,7 @@ impl FittedMultiTaskGp {
     /// # Errors
     /// As [`Posterior::task_covariances`].
     pub fn predict_task_covariances(&self, xs: ArrayView2<f64>) -> Result<Array3<f64>> {
+        self.check_covariances()?;
         self.posterior.task_covariances(xs)
     }
 
@@ -175,6 +181,7 @@ impl FittedMultiTaskGp {
         xs: ArrayView2<f64>,
         include_noise: bool,
     ) -> Result<Array4<f64>> {
+        self.check_covariances()?;
         self.posterior.joint_covariance(xs, include_noise)
     }
 
@@ -201,7 +208,7 @@ impl FittedMultiTaskGp {
         include_noise: bool,
         seed: u64,
     ) -> Result<Array3<f64>> {
-        self.posterior.sample(xs, n_samples, include_noise, seed)
+        self.unwarp(self.posterior.sample(xs, n_samples, include_noise, seed)?)
     }
 
     /// Covariances (n, T, T) between the observations of a row given all other rows; NaN where nothing
@@ -222,6 +229,7 @@ impl FittedMultiTaskGp {
     /// # Errors
     /// As [`Posterior::leave_out_row_covariances`].
     pub fn leave_one_row_out_covariances(&self) -> Result<Array3<f64>> {
+        self.check_covariances()?;
         self.posterior.leave_out_row_covariances()
     }
 

@@ -34,6 +34,13 @@ impl FittedMultiTaskGp {
     /// # Errors
     /// [`Error::Numerical`] where a value overflows or an iterative solver does not converge.
     pub fn impute(&self, uncertainty: Uncertainty) -> Result<Prediction> {
+        self.check_latent(uncertainty)?;
+        let found = self.filled(self.asked(uncertainty))?;
+        self.in_units(found, Some(self.data.y()), uncertainty)
+    }
+
+    /// The same of the warped outputs.
+    pub(super) fn filled(&self, uncertainty: Uncertainty) -> Result<Prediction> {
         let found = self.posterior.impute(uncertainty)?;
         let rows = self.posterior.model().rows();
         if rows.len() == self.data.n_rows() {
@@ -91,13 +98,22 @@ impl FittedMultiTaskGp {
     /// # Errors
     /// As [`crate::gp::Posterior::leave_out`].
     pub fn leave_one_out(&self, by: &LeaveOut) -> Result<LeftOut> {
+        self.leave_one_out_by(by, |by| self.left_out(by))
+    }
+
+    /// What `leave` says of the rows of the model, over those of the data set.
+    pub(super) fn leave_one_out_by(
+        &self,
+        by: &LeaveOut,
+        leave: impl Fn(&LeaveOut) -> Result<LeftOut>,
+    ) -> Result<LeftOut> {
         let rows = self.posterior.model().rows();
         let n = self.data.n_rows();
         if rows.len() == n {
-            return self.posterior.leave_out(by);
+            return leave(by);
         }
         let (LeaveOut::Groups(labels) | LeaveOut::GroupsByTask(labels)) = by else {
-            let found = self.posterior.leave_out(by)?;
+            let found = leave(by)?;
             let log_density = match by {
                 LeaveOut::Task => found.log_density,
                 _ => self.expanded(&found.log_density),
@@ -113,7 +129,7 @@ impl FittedMultiTaskGp {
             LeaveOut::Groups(_) => LeaveOut::Groups(kept),
             _ => LeaveOut::GroupsByTask(kept),
         };
-        let found = self.posterior.leave_out(&by)?;
+        let found = leave(&by)?;
         let mut log_density = Array2::from_elem((all.len(), found.log_density.ncols()), f64::NAN);
         let places = all.iter().enumerate().filter(|(_, label)| seen.contains(label));
         for ((place, _), row) in places.zip(found.log_density.rows()) {
@@ -176,7 +192,7 @@ impl FittedMultiTaskGp {
                 }
             }
         }
-        Ok(Prediction { mean, std: Some(std), clipped_variances })
+        self.outputs_of(Prediction { mean, std: Some(std), clipped_variances })
     }
 }
 

@@ -132,6 +132,7 @@ pub(super) fn learn(
         let kernel = model.kernel_block().unwrap_or(free.len());
         free[..kernel].iter_mut().for_each(|u| *u += rng.sample::<f64, _>(StandardNormal));
         model.layout().unpack_into(&free, &mut initial);
+        model.follow(&mut initial);
     }
     let mut evaluations = 0;
     let mut report = |log_posterior: f64| {
@@ -183,6 +184,7 @@ fn on_some_rows(
     let mut natural = start.clone();
     let outcome = minimise(&mut JointObjective::new(&some, start, report), &free, &rough)?;
     model.layout().unpack_into(&outcome.point, &mut natural);
+    model.follow(&mut natural);
     Ok(natural)
 }
 
@@ -252,6 +254,7 @@ fn ended(
         other => other,
     };
     model.layout().unpack_into(free, &mut natural);
+    model.follow(&mut natural);
     let log_posterior = -outcome.value * model.n_observations() as f64;
     Learned { natural, log_posterior, gradient_norm, outcome }
 }

@@ -19,6 +19,7 @@ mod single_task;
 mod structure;
 mod terms;
 mod unseen;
+mod warped;
 
 pub use comparison::{ComparedModel, Comparison, Fitted, Settings, compare};
 pub use conditioned::TaskView;

@@ -15,6 +15,7 @@ use crate::learn::Observer;
 use crate::matrix_kernel::{Coregionalization, Mixing, Separable};
 use crate::solve::{CgSettings, RANK_TOL, Solver};
 use crate::task::{Diagonal, LowRank, Noise, Task};
+use crate::warp::Warp;
 
 /// Tasks up to which the default task covariance is a T x T matrix.
 const DENSE_UP_TO: usize = 256;
@@ -56,6 +57,7 @@ pub struct MultiTaskGp {
     pub(super) noise: Noise,
     pub(super) mean: Mean,
     pub(super) reml: bool,
+    pub(super) warps: Vec<Warp>,
     pub(super) scaling: Scaling,
     pub(super) optimizer: Optimizer,
     pub(super) solver: Solver,
@@ -98,6 +100,7 @@ impl MultiTaskGp {
             noise: Noise::PerTask,
             mean: Mean::Constant,
             reml: false,
+            warps: Vec::new(),
             scaling: Scaling::default(),
             optimizer: Optimizer::Auto,
             solver: Solver::Auto,

@@ -4,6 +4,7 @@ use super::fitted::FittedMultiTaskGp;
 use crate::gp::{Mean, Scaling};
 use crate::solve::Solver;
 use crate::task::Noise;
+use crate::warp::Warp;
 
 /// What a model was set up with besides its kernel and task covariance.
 ///
@@ -25,6 +26,9 @@ pub struct Setup {
     pub mean: Mean,
     /// Whether the restricted likelihood was asked for.
     pub reml: bool,
+    /// The warps asked for: one for each task, one for all, or none; those learned are
+    /// [`FittedMultiTaskGp::warps`].
+    pub warps: Vec<Warp>,
     /// Whether columns of x have scales of their own, and outputs.
     pub scaling: Scaling,
     /// The solver asked for; the one that served stands in the report.
@@ -45,6 +49,7 @@ impl FittedMultiTaskGp {
             noise: s.noise.clone(),
             mean: s.mean.clone(),
             reml: s.reml,
+            warps: s.warps.clone(),
             scaling: s.scaling,
             solver: s.solver,
             rank_tol: s.rank_tol,

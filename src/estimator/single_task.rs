@@ -9,6 +9,7 @@ use crate::data::Dataset;
 use crate::error::Result;
 use crate::gp::{Mean, Prediction, Uncertainty};
 use crate::task::{Diagonal, Noise};
+use crate::warp::Warp;
 
 /// T Gaussian processes that share nothing, each with a kernel of its own.
 ///
@@ -57,6 +58,7 @@ impl SingleTaskGps {
                     }
                     _ => Noise::PerTask,
                 };
+                one.warps = of_task(&settings.warps, t);
                 if let Mean::Given(values) = &settings.mean {
                     one.mean = Mean::Given(values.get(t).copied().into_iter().collect());
                 }
@@ -108,5 +110,13 @@ impl SingleTaskGps {
             out.clipped_variances += one.clipped_variances;
         }
         Ok(out)
+    }
+}
+
+/// The warp of one task, where there are any.
+fn of_task(warps: &[Warp], t: usize) -> Vec<Warp> {
+    match warps {
+        [all] => vec![all.clone()],
+        each => each.get(t).cloned().into_iter().collect(),
     }
 }

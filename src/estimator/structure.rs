@@ -6,6 +6,7 @@ use crate::gp::{Mean, Model, Scaling};
 use crate::matrix_kernel::Coregionalization;
 use crate::solve::{CgSettings, Solver};
 use crate::task::Noise;
+use crate::warp::Warp;
 
 /// The settings that decide which parameters a model has, where they start, and which of them are
 /// held or tied: with the data and the values of the parameters they are the whole model.
@@ -17,6 +18,8 @@ pub(crate) struct Structure {
     pub(crate) mean: Mean,
     /// Whether parameters are learned from the restricted likelihood.
     pub(crate) reml: bool,
+    /// One for each task, one for all, or none.
+    pub(crate) warps: Vec<Warp>,
     pub(crate) scaling: Scaling,
     /// Paths held, and pairs of paths tied, in the order they were said.
     pub(crate) fixed: Vec<String>,
@@ -38,7 +41,9 @@ impl Structure {
     /// # Errors
     /// As [`Model::new`] and [`Model::select_solver`], and for holds and ties that do not fit.
     pub(crate) fn bind(&self, data: &Dataset) -> Result<Model> {
-        let mut model = Model::new(data, &self.terms, &self.noise, &self.mean, self.scaling)?;
+        let (noise, mean) = (&self.noise, &self.mean);
+        let mut model =
+            Model::with_warps(data, &self.terms, noise, mean, self.scaling, &self.warps)?;
         model.set_restricted(self.reml)?;
         // Ties first: what is held is held with all that is tied to it, in whatever order it was said.
         for (path, other) in &self.ties {

@@ -3,7 +3,7 @@
 use ndarray::ArrayView2;
 
 use super::fitted::FittedMultiTaskGp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gp::{Prediction, Uncertainty};
 
 impl FittedMultiTaskGp {
@@ -40,6 +40,12 @@ impl FittedMultiTaskGp {
         task_features: ArrayView2<f64>,
         uncertainty: Uncertainty,
     ) -> Result<Prediction> {
+        if self.is_warped() {
+            return Err(Error::Incompatible {
+                options: "tasks that were not seen and a warp of the outputs".to_string(),
+                advice: "a task has a warp of its own: transform the outputs before".to_string(),
+            });
+        }
         self.posterior.predict_tasks(xs, task_features, uncertainty)
     }
 }

@@ -103,7 +103,7 @@ impl Posterior {
     /// As [`Posterior::predict`].
     pub fn impute(&self, uncertainty: Uncertainty) -> Result<Prediction> {
         let (model, pattern) = (&self.model, self.model.pattern());
-        let mut mean = model.y().to_owned();
+        let mut mean = model.warped_outputs(&self.natural);
         let mut std = (uncertainty != Uncertainty::None).then(|| Array2::zeros(mean.dim()));
         let mut clipped_variances = 0;
         let missing = pattern.missing();

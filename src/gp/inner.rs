@@ -55,6 +55,7 @@ impl Objective for InnerObjective<'_> {
         if let Some(Profiled { factor, effects }) = &self.factor {
             let (factor, effects) = (factor.as_factor(), effects.as_ref());
             value += factor.log_likelihood() + self.model.restriction(effects);
+            value += self.model.log_jacobian(&self.natural);
             let mut adjoints = factor.adjoints(false)?;
             self.model.restrict(effects, &self.natural, &mut adjoints);
             let (tasks, noise) = (&adjoints.tasks, &adjoints.noise);

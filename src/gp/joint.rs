@@ -1,5 +1,7 @@
 //! Joint learning: every free value at once.
 
+use ndarray::Array1;
+
 use super::model::Model;
 use crate::error::Result;
 use crate::learn::Objective;
@@ -48,10 +50,13 @@ impl<F: FnMut(f64) -> Result<()>> Objective for JointObjective<'_, F> {
     fn evaluate(&mut self, point: &[f64]) -> Result<(f64, Vec<f64>)> {
         let layout = self.model.layout();
         layout.unpack_into(point, &mut self.natural);
+        self.model.follow(&mut self.natural);
         let found = self.model.factored_from(&self.natural, self.state.as_ref(), true)?;
         self.state = found.factor.state();
         let (mut value, mut gradient) =
             self.model.value_and_gradient(&found, &self.natural, self.with_kernel)?;
+        let of_means = Array1::from(gradient[self.model.mean_range()].to_vec());
+        self.model.add_gradient_through_means(of_means.view(), &self.natural, &mut gradient);
         value += layout.log_prior(&self.natural, &mut gradient);
         (self.report)(value)?;
         let count = -(self.model.n_observations() as f64);

@@ -22,7 +22,7 @@ impl Estimated {
         effects: Option<FixedEffects>,
         natural: &mut [f64],
     ) -> Option<Self> {
-        let (mean, effects) = (model.linear_mean.as_ref()?, effects?);
+        let (mean, effects) = (model.linear_mean_at(natural)?, effects?);
         let coefficients = mean.inner_coefficients(&effects);
         let outer = mean.outer(coefficients.view());
         natural[model.mean_range()].iter_mut().zip(&outer).for_each(|(v, c)| *v = *c);
@@ -109,10 +109,12 @@ impl Posterior {
     }
 
     /// Log marginal likelihood of the data, natural log, total: at the best coefficients of an estimated
-    /// mean, and the restricted one where the model uses that.
+    /// mean, and the restricted one where the model uses that; of warped outputs that of the outputs as they
+    /// were given.
     pub fn log_likelihood(&self) -> f64 {
         let effects = self.estimated.as_ref().map(|estimated| &estimated.effects);
-        self.factor.log_likelihood() + self.model.restriction(effects)
+        let jacobian = self.model.log_jacobian(&self.natural);
+        self.factor.log_likelihood() + self.model.restriction(effects) + jacobian
     }
 
     /// Doubles that an estimated mean takes for each row of a prediction.

@@ -30,7 +30,7 @@ impl Posterior {
             },
             false => whole.leave_out(by, TaskMeans::Held),
         };
-        found?.of(self.model.y())
+        found?.of(self.model.warped_outputs(&self.natural).view())
     }
 
     /// Whether the mean is a constant for each task that is estimated.
@@ -59,7 +59,8 @@ impl Posterior {
     /// row: nothing is left to learn its mean from.
     pub fn leave_out_with_free_means(&self, by: &LeaveOut) -> Result<LeftOut> {
         self.fits_inverse()?;
-        self.whole()?.leave_out(by, TaskMeans::Free)?.of(self.model.y())
+        let outputs = self.model.warped_outputs(&self.natural);
+        self.whole()?.leave_out(by, TaskMeans::Free)?.of(outputs.view())
     }
 
     /// Covariances (n, T, T) between the observations of a row given all other rows: what

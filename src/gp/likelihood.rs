@@ -128,7 +128,7 @@ impl Model {
     pub fn spectral(&self, natural: &[f64]) -> Result<Spectral> {
         self.go_on()?;
         self.eigendecompositions.fetch_add(1, Ordering::Relaxed);
-        let residuals = self.residuals(natural);
+        let residuals = self.finite_residuals(natural)?;
         let spectrum = match self.solver() {
             Solver::LowRank => self.low_rank(natural, &residuals)?,
             _ => Spectrum::of(self.gram(natural))?,
@@ -249,7 +249,7 @@ impl Model {
     ) -> Result<Profiled<Box<dyn Factor>>> {
         self.go_on()?;
         let why = &self.choice.why;
-        let residuals = || self.residuals(natural);
+        let residuals = || self.finite_residuals(natural);
         let factor: Box<dyn Factor> = match self.solver() {
             Solver::Auto | Solver::Kronecker | Solver::LowRank | Solver::Schur => {
                 let found = self.profiled(&self.spectral(natural)?, natural)?;
@@ -259,12 +259,12 @@ impl Model {
                 let noise = self.noise_matrix(natural);
                 let congruence = Congruence::whole(&self.task_matrix(natural), &noise)?;
                 let gram = self.gram(natural);
-                Box::new(CholeskysFactor::new(gram, congruence, residuals().view(), why)?)
+                Box::new(CholeskysFactor::new(gram, congruence, residuals()?.view(), why)?)
             }
-            Solver::Congruent => Box::new(self.congruent(natural, residuals().view())?),
+            Solver::Congruent => Box::new(self.congruent(natural, residuals()?.view())?),
             Solver::Mixed => Box::new(self.factored_by_latents(natural)?),
             Solver::Dense => {
-                Box::new(DenseFactor::new(self.covariance(natural), residuals().view(), why)?)
+                Box::new(DenseFactor::new(self.covariance(natural), residuals()?.view(), why)?)
             }
             Solver::Cg => {
                 let make = match with_gradient {
@@ -272,10 +272,10 @@ impl Model {
                     false => IterativeFactor::for_posterior,
                 };
                 let covariance = self.covariance(natural);
-                Box::new(make(covariance, residuals().view(), &self.cg, state, why)?)
+                Box::new(make(covariance, residuals()?.view(), &self.cg, state, why)?)
             }
         };
-        self.with_mean(factor)
+        self.with_mean(factor, natural)
     }
 
     /// Adds the gradient of the log-likelihood with respect to the parameters of every B and of Sigma, from
@@ -341,14 +341,17 @@ impl Model {
                 self.add_kernel_gradient(term, kernel, natural, &mut gradient);
             }
         }
+        let dual = factor.dual();
+        self.add_warp_gradient(dual.view(), natural, &mut gradient);
         if self.linear_mean.is_none() {
-            let sums = factor.dual().sum_axis(Axis(0));
+            let sums = dual.sum_axis(Axis(0));
             gradient[self.mean_range()].copy_from_slice(sums.as_slice().unwrap_or_default());
         }
-        Ok((factor.log_likelihood() + self.restriction(effects), gradient))
+        let value = factor.log_likelihood() + self.restriction(effects);
+        Ok((value + self.log_jacobian(natural), gradient))
     }
 
-    /// Log marginal likelihood (natural log, total) and its gradient with respect to every natural
+    /// Log marginal likelihood (natural log, total, of the outputs as given) and its gradient with respect to every natural
     /// value, the mean included. Coefficients of a mean that is estimated are those that are best at the
     /// other values, whatever the natural vector has for them, and their entries of the gradient are 0;
     /// the likelihood is the restricted one where the model uses that ([`Model::set_restricted`]).
@@ -380,6 +383,7 @@ impl Model {
     /// As [`Model::log_likelihood`].
     pub fn log_likelihood_value(&self, natural: &[f64]) -> Result<f64> {
         let found = self.factored_from(natural, None, false)?;
-        Ok(found.factor.log_likelihood() + self.restriction(found.effects.as_ref()))
+        let value = found.factor.log_likelihood() + self.restriction(found.effects.as_ref());
+        Ok(value + self.log_jacobian(natural))
     }
 }

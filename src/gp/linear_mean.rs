@@ -122,6 +122,16 @@ impl LinearMean {
 
     /// The same mean of some of the rows, held at the least squares of all where they do not tell its
     /// coefficients apart.
+    pub(super) fn of_outputs(&self, table: &Table, y: Array2<f64>) -> Self {
+        let names = vec![String::new(); y.ncols()];
+        let mut out = LinearMean { constant: 0.0, ..self.clone() };
+        match out.start_from(&table.with_outputs(y), &names) {
+            Ok(()) => out,
+            // Its columns served the same rows before.
+            Err(_) => self.clone(),
+        }
+    }
+
     pub(super) fn of_rows(&self, table: &Table, rows: &[usize]) -> Self {
         let names = vec![String::new(); table.y.ncols()];
         let own = self.columns.select(Axis(0), rows);

@@ -150,7 +150,7 @@ impl Model {
                 advice: "leave the solver to `auto`, or set a mixing".to_string(),
             });
         };
-        let (residuals, pattern) = (self.residuals(natural), Arc::clone(self.pattern()));
+        let (residuals, pattern) = (self.finite_residuals(natural)?, Arc::clone(self.pattern()));
         let gram = |q: usize| self.terms()[q].gram(natural, self.x());
         MixedFactor::new(gram, tasks, residuals.view(), pattern, self.why_solver())
     }

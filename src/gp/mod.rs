@@ -28,6 +28,7 @@ mod table;
 mod task_kriging;
 mod term;
 mod unseen;
+mod warped;
 
 pub use basis::Basis;
 pub use fisher::{correlation_standard_errors, identifiability, observed_standard_errors};

@@ -20,6 +20,7 @@ use crate::op::{NoiseMatrix, Pattern, TaskMatrix};
 use crate::param::{Layout, ParamSpec, Transform};
 use crate::solve::{CgSettings, Choice, RANK_TOL, Solver};
 use crate::task::{BoundNoise, BoundTask, Noise, TaskScales};
+use crate::warp::{TaskWarps, Warp};
 
 /// A multi-task Gaussian process, of one separable term or a sum of them, bound to a data set.
 ///
@@ -50,12 +51,16 @@ pub struct Model {
     pub(super) noise: Arc<dyn BoundNoise>,
     layout: Layout,
     kernel_range: Range<usize>,
+    pub(super) warp_range: Range<usize>,
     task_range: Range<usize>,
     noise_range: Range<usize>,
     mean_range: Range<usize>,
     pub(super) table: Table,
     /// The mean whose coefficients are estimated, where there is one.
     pub(super) linear_mean: Option<Arc<LinearMean>>,
+    pub(super) warps: TaskWarps,
+    /// Whether means are those of the outputs as they are warped.
+    pub(super) means_follow: bool,
     pub(super) choice: Choice,
     pub(super) cg: CgSettings,
     pub(super) rank_tol: f64,
@@ -78,6 +83,23 @@ impl Model {
         mean: &Mean,
         scaling: Scaling,
     ) -> Result<Self> {
+        Self::with_warps(data, terms, noise, mean, scaling, &[])
+    }
+
+    /// The same of warped outputs: one warp for each task, or one for all. Scales, starts and means are of
+    /// the warped outputs.
+    ///
+    /// # Errors
+    /// As [`Model::new`]; [`crate::Error::InvalidValue`] for outputs outside the domain of their warp;
+    /// [`crate::Error::Incompatible`] for warps and known noise variances.
+    pub fn with_warps(
+        data: &Dataset,
+        terms: impl Into<Coregionalization>,
+        noise: &Noise,
+        mean: &Mean,
+        scaling: Scaling,
+        warps: &[Warp],
+    ) -> Result<Self> {
         // Rows without an observation say nothing, of the scales neither.
         let table = Table::of(data);
         let statistics: Vec<ColumnStatistics> = table
@@ -88,8 +110,13 @@ impl Model {
                 if scaling.x { own } else { ColumnStatistics { scale: 1.0, ..own } }
             })
             .collect();
+        let mut warps = TaskWarps::bind(warps, data.y(), data.task_names())?;
+        if table.known.is_some() && !warps.is_identity() {
+            return Err(known_noise_and_warp());
+        }
+        let outputs = warps.start(table.y.clone());
         let (std, pooled) = if scaling.y {
-            task_scales(table.y.view())
+            task_scales(outputs.view())
         } else {
             (Array1::ones(data.n_tasks()), 1.0)
         };
@@ -121,14 +148,16 @@ impl Model {
             });
         }
         let mut layout = Layout::default();
-        // The kernels come first, so that they are one block for learning.
-        let mut push = |what: &str, q: usize, params: &[ParamSpec]| {
+        // The kernels come first, then the warps, so that they are one block for learning.
+        let push = |layout: &mut Layout, what: &str, q: usize, params: &[ParamSpec]| {
             layout.push(&format!("terms[{q}].{what}"), params)
         };
+        let each = || (0..).zip(&bound);
         let kernels: Vec<Range<usize>> =
-            (0..).zip(&bound).map(|(q, b)| push("kernel", q, b.kernel.params())).collect();
+            each().map(|(q, b)| push(&mut layout, "kernel", q, b.kernel.params())).collect();
+        let warp_range = warps.push(&mut layout);
         let tasks: Vec<Range<usize>> =
-            (0..).zip(&bound).map(|(q, b)| push("task", q, b.task.params())).collect();
+            each().map(|(q, b)| push(&mut layout, "task", q, b.task.params())).collect();
         let (kernel_range, mut task_range) = (whole(&kernels), whole(&tasks));
         let mixed = mixing.map(|bound| {
             task_range = layout.push("mixing", bound.params());
@@ -137,8 +166,8 @@ impl Model {
         let ranges = kernels.into_iter().zip(tasks);
         let terms = bound.into_iter().zip(ranges).map(|(b, (k, t))| Term::new(b, k, t)).collect();
         let noise_range = layout.push("noise", noise.params());
-        let offsets = mean.offsets(table.y.view())?;
-        let linear_mean = LinearMean::bind(mean, &table, data.task_names())?;
+        let offsets = mean.offsets(outputs.view())?;
+        let linear_mean = LinearMean::bind(mean, &table.with_outputs(outputs), data.task_names())?;
         let mut coefficients = match &linear_mean {
             Some(mean) => mean.parameter(),
             None => {
@@ -155,9 +184,12 @@ impl Model {
             noise: noise.into(),
             layout,
             kernel_range,
+            means_follow: *mean == Mean::Training && !warp_range.is_empty(),
+            warp_range,
             task_range,
             noise_range,
             mean_range,
+            warps,
             table,
             linear_mean: linear_mean.map(Arc::new),
             choice: Choice { solver: Solver::Auto, why: String::new() },
@@ -186,6 +218,9 @@ impl Model {
             noise_range: self.noise_range.clone(),
             mean_range: self.mean_range.clone(),
             table,
+            warps: self.warps.clone(),
+            warp_range: self.warp_range.clone(),
+            means_follow: self.means_follow,
             choice: self.choice.clone(),
             cg: self.cg.clone(),
             rank_tol: self.rank_tol,
@@ -324,13 +359,17 @@ impl Model {
         self.mean_range.clone()
     }
 
-    /// Y less the mean (n, T), 0 where nothing was observed; a mean to be estimated at its ordinary
+    /// Y, warped, less the mean (n, T), 0 where nothing was observed; a mean to be estimated at its ordinary
     /// least squares.
     pub(super) fn residuals(&self, natural: &[f64]) -> Array2<f64> {
-        if let Some(mean) = &self.linear_mean {
+        if let Some(mean) = self.linear_mean_at(natural) {
             return mean.residuals().clone();
         }
-        self.table.filled() - &self.offsets(natural) * &self.table.indicator()
+        let filled = match self.warps.is_identity() {
+            true => self.table.filled(),
+            false => self.warped_outputs(natural).mapv(|v| if v.is_nan() { 0.0 } else { v }),
+        };
+        filled - &self.offsets(natural) * &self.table.indicator()
     }
 
     /// B of the first term at natural values.
@@ -383,8 +422,8 @@ impl Model {
         self.interruption.upgrade().map_or(Ok(()), |interruption| interruption.check())
     }
 
-    /// Number of free values that belong to the kernel, where these come first in the free vector
-    /// and none is tied to a value outside the kernel; `None` otherwise.
+    /// Number of free values that belong to the kernel and to the warps, where these come first in the free
+    /// vector and none is tied to a value outside of them; `None` otherwise.
     ///
     /// ```
     /// # use coregion::prelude::*;
@@ -398,7 +437,7 @@ impl Model {
     pub fn kernel_block(&self) -> Option<usize> {
         let slots = self.layout.slots();
         let of = |range: &Range<usize>| slots[range.clone()].iter().flatten().copied().max();
-        let count = of(&self.kernel_range).map_or(0, |m| m + 1);
+        let count = of(&self.kernel_range).max(of(&self.warp_range)).map_or(0, |m| m + 1);
         let rest = self.task_range.start..slots.len();
         slots[rest].iter().flatten().all(|&s| s >= count).then_some(count)
     }
@@ -408,4 +447,14 @@ impl Model {
 fn whole(ranges: &[Range<usize>]) -> Range<usize> {
     let start = ranges.first().map_or(0, |r| r.start);
     start..ranges.last().map_or(start, |r| r.end)
+}
+
+/// The refusal of noise variances that are known in units in which the noise is not.
+fn known_noise_and_warp() -> Error {
+    Error::Incompatible {
+        options: "known noise variances and a warp of the outputs".to_string(),
+        advice: "noise is of the warped outputs: let it be learned, or warp the outputs and their \
+                 variances before"
+            .to_string(),
+    }
 }

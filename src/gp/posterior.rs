@@ -197,7 +197,8 @@ impl Posterior {
         }
         let x = model.x().slice_move(s![n.., ..]);
         let means = base.mean_at(base.mean_columns(x)?.view());
-        let residuals = &model.y().slice(s![n.., ..]) - &means;
+        let outputs = model.warped_outputs(&self.natural);
+        let residuals = &outputs.slice(s![n.., ..]) - &means;
         let known = model.known_variances();
         let rows = Added {
             cross: base.cross(x),
@@ -208,7 +209,7 @@ impl Posterior {
         };
         let tasks = model.task_covariances(&self.natural);
         let factor = AppendedFactor::new(Arc::clone(&base.factor), tasks, &base.noise, rows)?;
-        let found = model.remeaned(Box::new(factor))?;
+        let found = model.remeaned(Box::new(factor), &self.natural)?;
         let mut out = Self::of_factor(model, self.natural.clone(), found, self.memory_budget);
         out.base = Some(base);
         Ok(out)

@@ -1,4 +1,6 @@
-//! Alternating learning: kernel parameters outside, B and Sigma inside on one spectrum.
+//! Alternating learning: kernel and warp parameters outside, B and Sigma inside on one spectrum.
+
+use ndarray::Axis;
 
 use super::inner::InnerObjective;
 use super::likelihood::Spectral;
@@ -69,6 +71,7 @@ impl<F: FnMut(f64) -> Result<()>> Blocks for AlternatingBlocks<'_, F> {
         let inner = &mut self.inner;
         inner.free[..inner.offset].copy_from_slice(outer);
         inner.model.layout().unpack_into(&inner.free, &mut inner.natural);
+        inner.model.follow(&mut inner.natural);
         self.prepared.clear();
         // The old eigenvectors go before the new ones come: the peak stays at one decomposition's.
         inner.factor = None;
@@ -96,6 +99,12 @@ impl<F: FnMut(f64) -> Result<()>> Blocks for AlternatingBlocks<'_, F> {
         if let Some(Profiled { factor, effects }) = &inner.factor {
             let effects = effects.as_ref();
             value += factor.as_factor().log_likelihood() + inner.model.restriction(effects);
+            let model = inner.model;
+            value += model.log_jacobian(&inner.natural);
+            let dual = factor.as_factor().dual();
+            model.add_warp_gradient(dual.view(), &inner.natural, &mut gradient);
+            let of_means = dual.sum_axis(Axis(0));
+            model.add_gradient_through_means(of_means.view(), &inner.natural, &mut gradient);
             if inner.offset > 0 {
                 let mut adjoint = factor.kernel_adjoint();
                 let (model, natural) = (inner.model, &inner.natural);

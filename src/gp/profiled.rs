@@ -103,8 +103,12 @@ impl Model {
     }
 
     /// A factor of the data at their least squares, moved to the best coefficients of the mean.
-    pub(super) fn with_mean(&self, factor: Box<dyn Factor>) -> Result<Profiled<Box<dyn Factor>>> {
-        match (self.free_columns(), &self.linear_mean) {
+    pub(super) fn with_mean(
+        &self,
+        factor: Box<dyn Factor>,
+        natural: &[f64],
+    ) -> Result<Profiled<Box<dyn Factor>>> {
+        match (self.free_columns(), self.linear_mean_at(natural)) {
             (Some(columns), Some(mean)) => {
                 let data = mean.residuals().view();
                 let (factor, effects) = profiled(factor, data, columns, self.pattern())?;
@@ -116,9 +120,13 @@ impl Model {
 
     /// A factor of other data of the same rows, given those of this model at the best coefficients of its
     /// mean; as it is where the mean is held.
-    pub(super) fn remeaned(&self, factor: Box<dyn Factor>) -> Result<Profiled<Box<dyn Factor>>> {
-        match &self.linear_mean {
-            Some(mean) => self.with_mean(factor.with_data(mean.residuals().view())?),
+    pub(super) fn remeaned(
+        &self,
+        factor: Box<dyn Factor>,
+        natural: &[f64],
+    ) -> Result<Profiled<Box<dyn Factor>>> {
+        match self.linear_mean_at(natural) {
+            Some(mean) => self.with_mean(factor.with_data(mean.residuals().view())?, natural),
             None => Ok(Profiled::held(factor)),
         }
     }

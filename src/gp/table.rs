@@ -38,6 +38,11 @@ impl Table {
         whole.rows(&rows)
     }
 
+    /// The same rows with other outputs where there are any.
+    pub(super) fn with_outputs(&self, y: Array2<f64>) -> Self {
+        Table { y, ..self.clone() }
+    }
+
     /// Some of the rows.
     pub(super) fn rows(&self, rows: &[usize]) -> Self {
         let y = self.y.select(Axis(0), rows);

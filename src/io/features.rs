@@ -10,7 +10,7 @@ use crate::ridge::Criterion;
 use crate::solve::LeaveOut;
 use crate::spec::Spec;
 use crate::task::Noise;
-use crate::{kernel, matrix_kernel, task};
+use crate::{kernel, matrix_kernel, task, warp};
 
 /// Names of noises and means in documents and requirements.
 pub(super) const NOISES: [&str; 6] =
@@ -140,6 +140,7 @@ pub(super) fn known(feature: &str) -> bool {
         Some(("kernel", name)) => kernel::registry().iter().any(|entry| entry.name == name),
         Some(("task", name)) => task::registry().iter().any(|entry| entry.name == name),
         Some(("mixing", name)) => matrix_kernel::mixings().iter().any(|entry| entry.name == name),
+        Some(("warp", name)) => warp::registry().iter().any(|entry| entry.name == name),
         Some(("noise", name)) => NOISES.contains(&name),
         Some(("mean", name)) => MEANS.contains(&name),
         Some(("criterion", name)) => criterion(name, Vec::new()).is_some(),

@@ -68,7 +68,7 @@
 //! | `y` | (n, T) | outputs, NaN where nothing was observed |
 //! | `noise_variances` | (n, T) | known variances of the noise of the observations, where they are known |
 //! | `entries` | (N, 2) | of `long` data: row and task of each observation, in the order in which they were given; rows stand in the order of their first observations |
-//! | `parameters` | (P) | every natural value in the order of the layout: kernel, B, noise, means |
+//! | `parameters` | (P) | every natural value in the order of the layout: kernel, warps, B, noise, means |
 //! | `noise` | (T) or (T, T) | with noise `variances` or `covariance` |
 //! | `mean` | (T) | with mean `given` |
 //! | `standard_errors` | (T, T) | of the task correlations, where they are known |
@@ -78,6 +78,7 @@
 //! | `kernel`, `task` | the kernel and the task covariance as given before learning: nodes |
 //! | `noise` | `shared`, `per-task`, `full`, `variances`, `covariance` or `none` |
 //! | `mean` | `zero`, `training` or `given` |
+//! | `warps` | list of nodes, the warp of each task or one for all; absent where there is none |
 //! | `scale_x`, `scale_y` | whether units follow the columns: `true` or `false` |
 //! | `fixed` | list of the paths of parameters held |
 //! | `ties` | list of pairs of paths; ties come before what is held |
@@ -100,10 +101,10 @@
 //! In `report`, `stop` and `warnings` are written in lower case with hyphens (`"converged"`,
 //! `{"noise-at-floor": {"name": "flow"}}`), `wall_time` as `{"secs": .., "nanos": ..}`, and `solve`
 //! with the fields of [`SolveReport`](crate::solve::SolveReport). No key of an object may be twice or
-//! unknown, and none absent but, in `solve`, `rank`, `tolerance` and `relative_residual`, which are
+//! unknown, and none absent but `warps` and, in `solve`, `rank`, `tolerance` and `relative_residual`, which are
 //! then `null`, `log_det_std_err`, which is then 0, and `log_likelihood_bound`, where there is none.
 //!
-//! `requires` has `layout/<layout>`, `noise/<noise>`, `mean/<mean>`, `noise-variances/entries` where
+//! `requires` has `layout/<layout>`, `noise/<noise>`, `mean/<mean>`, `warp/<name>` for each warp, `noise-variances/entries` where
 //! noise variances are known, `solver/low-rank` where there is a `rank_tol`, and `kernel/<name>` and `task/<name>` for each node.
 //!
 //! # Kind `multi-task-kernel-ridge`
@@ -176,6 +177,7 @@ mod options;
 mod parts;
 mod refusal;
 mod report;
+mod warps;
 
 pub use kept::{kind, load, load_with};
 pub use options::LoadOptions;

@@ -16,6 +16,7 @@ use super::features::{
 use super::parts::{AGREEMENT, Size, bytes, insert_data, matrix, read_document, readable, written};
 use super::refusal::{NOT_OURS, refuse, shown, within};
 use super::report::{Lists, ReportDocument};
+use super::warps;
 use crate::data::Layout;
 use crate::error::{Error, Result};
 use crate::estimator::{FittedMultiTaskGp, Structure};
@@ -25,6 +26,7 @@ use crate::matrix_kernel::{Coregionalization, Mixing, Separable};
 use crate::solve::{CgSettings, RANK_TOL, Solver, check_rank_tol};
 use crate::spec::Spec;
 use crate::task::{Noise, Task};
+use crate::warp::Warp;
 
 pub(super) const KIND: &str = "multi-task-gp";
 
@@ -51,6 +53,8 @@ struct Document<'a> {
     mixing: Option<&'a RawValue>,
     noise: String,
     mean: String,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    warps: Option<&'a RawValue>,
     scale_x: bool,
     scale_y: bool,
     #[serde(borrow)]
@@ -80,9 +84,11 @@ fn features(
     mixing: Option<&Mixing>,
     noise: &str,
     mean: &str,
+    warps: &[Warp],
     [with_noise_variances, low_rank]: [bool; 2],
 ) -> Vec<String> {
     let mut more = vec![format!("noise/{noise}"), format!("mean/{mean}")];
+    more.extend(warps::required(warps));
     more.extend(with_noise_variances.then(|| NOISE_VARIANCES.to_string()));
     more.extend(low_rank.then(|| LOW_RANK.to_string()));
     more.extend((terms.len() > 1).then(|| FURTHER_TERMS.to_string()));
@@ -138,6 +144,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
         noise,
         mean,
         reml,
+        warps,
         scaling,
         fixed,
         ties,
@@ -174,6 +181,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
     let task_names = to_raw("task names", &gp.task_names().to_vec())?;
     let feature_names = to_raw("feature names", &gp.feature_names().to_vec())?;
     let lists = Lists::of(gp.report())?;
+    let raw_warps = warps::write(warps)?;
     let (noise_name, mean_name) = (noise_name(noise), mean_name(mean, *reml)?);
     let kept_rank_tol = (*solver == Solver::LowRank || *rank_tol != RANK_TOL).then_some(*rank_tol);
     let document = Document {
@@ -183,6 +191,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
         mixing: mixing.as_deref(),
         noise: noise_name.to_string(),
         mean: mean_name.to_string(),
+        warps: raw_warps.as_deref(),
         scale_x: scaling.x,
         scale_y: scaling.y,
         fixed: &fixed,
@@ -209,6 +218,7 @@ pub(super) fn pack(gp: &FittedMultiTaskGp) -> Result<Container> {
             terms.mixing.as_ref(),
             noise_name,
             mean_name,
+            warps,
             more,
         ),
         document,
@@ -266,9 +276,11 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
     let specs: Vec<[&Spec; 2]> =
         terms.terms.iter().map(|term| [term.kernel.spec(), term.task.spec()]).collect();
     let with_noise_variances = file.arrays.contains_key("noise_variances");
+    let warps = warps::read(document.warps, t)?;
     let more = [with_noise_variances, document.rank_tol.is_some()];
     let mixing = terms.mixing.as_ref();
-    let needed = features(layout, &specs, mixing, &document.noise, &document.mean, more);
+    let (noise_name, mean_name) = (&document.noise, &document.mean);
+    let needed = features(layout, &specs, mixing, noise_name, mean_name, &warps, more);
     if file.requires != needed {
         return Err(refuse("what it requires is not what its document needs", NOT_OURS));
     }
@@ -282,6 +294,7 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
         noise: read_noise(&mut file, &document.noise, t)?,
         mean,
         reml,
+        warps,
         scaling: Scaling { x: document.scale_x, y: document.scale_y },
         fixed: read_list("list of fixed parameters", document.fixed, MANY_PATHS)?,
         ties: read_list("list of ties", document.ties, MANY_PATHS)?,

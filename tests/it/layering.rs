@@ -23,21 +23,22 @@ const ROOMS: &[(&str, &str)] = &[
     ("op", "error linalg"),
     ("kernel", "error spec param data"),
     ("task", "error spec data param kernel op linalg"),
+    ("warp", "error spec param"),
     ("matrix_kernel", "error spec param data kernel task op linalg"),
     ("gram", "error kernel linalg op"),
     ("solve", "error linalg op"),
     ("learn", "error linalg param"),
-    ("gp", "error spec data param linalg op kernel task matrix_kernel gram solve learn"),
+    ("gp", "error spec data param linalg op kernel task warp matrix_kernel gram solve learn"),
     ("ridge", "error spec data param linalg op kernel task matrix_kernel gram solve learn"),
     ("analysis", "error data linalg"),
     (
         "estimator",
-        "error spec param data linalg op kernel task matrix_kernel gram solve learn gp ridge \
+        "error spec param data linalg op kernel task warp matrix_kernel gram solve learn gp ridge \
          analysis",
     ),
     (
         "io",
-        "error spec param data linalg op kernel task matrix_kernel gram solve learn gp ridge \
+        "error spec param data linalg op kernel task warp matrix_kernel gram solve learn gp ridge \
          analysis estimator",
     ),
 ];
@@ -62,6 +63,7 @@ const CONFINED: &[(&str, &str)] = &[
 const REGISTRIES: &[(&str, &[&str])] = &[
     ("kernel", &["mod", "registry", "stationary", "pairwise", "inputs"]),
     ("task", &["mod", "registry", "noise", "scales"]),
+    ("warp", &["mod", "registry", "column", "fitted", "moments", "power", "tasks"]),
 ];
 
 const LONGEST_FILE: usize = 500;

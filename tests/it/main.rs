@@ -45,3 +45,5 @@ mod solvers;
 mod standard_errors;
 mod support;
 mod tasks;
+mod warped_models;
+mod warps;

@@ -16,6 +16,7 @@ const EXAMPLES: [&str; 7] = [
     "jura_cokriging",
     "wind_gaps",
     "space_time",
+    "warped_metals",
 ];
 /// Where the figures of the examples and what they print go, relative to the root of the workspace.
 pub(crate) const FIGURES: &str = "target/figures";

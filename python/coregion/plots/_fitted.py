@@ -126,12 +126,21 @@ def normal_cdf(z: Floats) -> Floats:
 
 
 def left_out(estimator: Any, by: str, groups: ArrayLike | None = None) -> tuple[Floats, Floats, Floats]:
-    """Truth, mean and standard deviation of the observation (n, T), each left out and predicted."""
+    """Truth, mean and standard deviation of the observation (n, T), each left out and predicted; of warped
+    outputs on the warped scale, where predictions are normal."""
     model = fitted_model(estimator)
     if by not in ("row", "entry", "task"):
         raise invalid("by", repr(by), "'row', 'entry' or 'task'")
-    mean, std, _ = model.leave_one_out(by, estimator._groups(groups))
-    return np.asarray(model.data.y), np.asarray(mean), np.asarray(std)
+    codes = estimator._groups(groups)
+    truth = np.array(model.data.y)
+    if is_ridge(model) or all(warp.is_identity for warp in model.warps):
+        mean, std, _ = model.leave_one_out(by, codes)
+    else:
+        mean, std, _ = model.leave_one_out_warped(by, codes)
+        for column, warp in zip(truth.T, model.warps):
+            seen = ~np.isnan(column)
+            column[seen] = warp.forward(column[seen])
+    return truth, np.asarray(mean), np.asarray(std)
 
 
 __all__ = [

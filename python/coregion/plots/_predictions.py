@@ -18,6 +18,7 @@ from ._fitted import (
     invalid,
     is_ridge,
     misshapen,
+    normal_cdf,
     normal_width,
     task_names,
 )
@@ -30,7 +31,7 @@ GRID = 200
 
 
 class Line(NamedTuple):
-    """What is drawn: rows of x in the order of the feature, and what the model says there."""
+    """What is drawn: rows of x, means (m, T) there, and the ends of bands (m, T, 2)."""
 
     x: Floats
     mean: Floats
@@ -188,9 +189,14 @@ def _line(model: Any, rows: Floats, width: float, include_noise: bool) -> Line:
         if include_noise:
             raise invalid("include_noise", "True", "False: a ridge regression has no variances")
         return Line(rows, np.asarray(model.predict(rows)), None, None)
-    mean, latent = model.predict(rows, std=True, include_noise=False)
-    noisy = model.predict(rows, std=True, include_noise=True)[1] if include_noise else None
-    return Line(rows, mean, width * latent, None if noisy is None else width * noisy)
+    mean, _ = model.predict(rows, std=False, include_noise=False)
+    share = float(normal_cdf(np.asarray(width)))
+
+    def ends(noisy: bool) -> Floats:
+        levels = [1.0 - share, share]
+        return np.asarray(model.predict_quantiles(rows, levels, given=None, include_noise=noisy))
+
+    return Line(rows, mean, ends(False), ends(True) if include_noise else None)
 
 
 def _held_text(row: Floats, column: int, names: list[str]) -> str:
@@ -225,15 +231,15 @@ def _band(ax: Axes, line: Line, task: int, column: int, along: Any, width: float
     x, mean = line.x[along, column], line.mean[along, task]
     ink = style.colour(task)
     bands = [(line.noisy, 0.16, "observation"), (line.latent, 0.34, "latent function")]
-    for half, strength, label in bands:
-        if half is None:
+    for ends, strength, label in bands:
+        if ends is None:
             continue
-        h = half[along, task]
+        low, high = ends[along, task].T
         if levels:
             thick = 6.0 if label == "observation" else 3.0
-            ax.vlines(x, mean - h, mean + h, color=ink, alpha=2 * strength, linewidth=thick, label=label)
+            ax.vlines(x, low, high, color=ink, alpha=2 * strength, linewidth=thick, label=label)
         else:
-            ax.fill_between(x, mean - h, mean + h, color=ink, alpha=strength, linewidth=0.0, label=label)
+            ax.fill_between(x, low, high, color=ink, alpha=strength, linewidth=0.0, label=label)
     style_of = {"linestyle": "", "marker": "o", "markersize": 6.0} if levels else {"linewidth": 1.6}
     ax.plot(x, mean, color=ink, label="mean", zorder=2.2, **style_of)
     if levels:

@@ -10,7 +10,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::invalid;
+use super::{invalid, warps};
 use crate::arrays::{Numbers, answer};
 use crate::basis;
 use crate::description;
@@ -38,6 +38,7 @@ pub(super) fn read(py: Python<'_>, settings: Option<&Bound<'_, PyDict>>) -> PyRe
             "noise" => gp.noise(noise(py, &value)?),
             "mean" => gp.mean(mean(py, &value)?),
             "reml" => gp.reml(value.extract()?),
+            "warp" => gp.warps(warps::read(py, &value)?),
             "normalize_x" => gp.normalize_x(value.extract()?),
             "normalize_y" => gp.normalize_y(value.extract()?),
             "optimizer" => gp.optimizer(value.extract::<&str>()?.parse().into_python(py)?),
@@ -176,6 +177,7 @@ pub(super) fn write<'py>(py: Python<'py>, setup: &Setup) -> PyResult<Bound<'py, 
         Mean::Given(v) => out.set_item("mean", answer(py, ndarray::Array1::from(v.clone())))?,
     }
     out.set_item("reml", setup.reml)?;
+    out.set_item("warp", warps::write(py, &setup.warps)?)?;
     out.set_item("normalize_x", setup.scaling.x)?;
     out.set_item("normalize_y", setup.scaling.y)?;
     out.set_item("solver", setup.solver.to_string())?;
