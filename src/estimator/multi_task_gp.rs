@@ -137,39 +137,6 @@ impl MultiTaskGp {
         self
     }
 
-    /// Adds a separable term, `k(x, z) B` with its own kernel and task covariance: the linear model of
-    /// coregionalization (Goovaerts 1997, sec. 4.2.3). Paths are `terms[0]` for the first, `terms[1]` for
-    /// the next. Terms written alike are interchangeable: they come out sorted by their share of the
-    /// signal. Every evaluation factors the covariance of all N observations: N^3 / 3.
-    ///
-    /// ```
-    /// # use coregion::prelude::*;
-    /// # use ndarray::array;
-    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
-    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
-    /// # let data = Dataset::new(x.view(), y.view())?;
-    /// let settings = MultiTaskGp::new(Rbf::isotropic(3.0)).task(LowRank::new(1));
-    /// let gp = settings.term(Rbf::isotropic(0.5), Diagonal::new()).fit(&data)?;
-    /// assert!(gp.parameters().contains_key("terms[1].kernel.lengthscale"));
-    /// assert_eq!(gp.report().solve.solver, "dense");
-    /// # Ok::<(), coregion::Error>(())
-    /// ```
-    pub fn term(mut self, kernel: Kernel, task: Task) -> Self {
-        self.further.push(Separable { kernel, task });
-        self
-    }
-
-    /// The terms for that many tasks.
-    pub(super) fn coregionalization(&self, n_tasks: usize) -> Result<Coregionalization> {
-        if let Some(mixed) = self.mixed(n_tasks)? {
-            return Ok(mixed);
-        }
-        let task = self.task_or_default(n_tasks);
-        let mut terms = vec![Separable { kernel: self.kernel.clone(), task }];
-        terms.extend(self.further.iter().cloned());
-        Ok(terms.into())
-    }
-
     /// The noise.
     ///
     /// ```

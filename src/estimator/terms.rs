@@ -1,11 +1,16 @@
-//! The terms of a fitted sum: their order, their shares, and which of them say nothing of their own.
+//! The terms of a sum, and of a fitted one their order, their shares, and which of them say nothing of their own.
 
 use ndarray::{Array1, Array2};
 
 use super::fitted::FittedMultiTaskGp;
+use super::multi_task_gp::MultiTaskGp;
 use super::report::Warning;
 use super::structure::Structure;
+use crate::error::Result;
 use crate::gp::{Model, Term};
+use crate::kernel::Kernel;
+use crate::matrix_kernel::{Coregionalization, Separable};
+use crate::task::Task;
 
 /// Shares of the signal below which a term could as well be left out.
 const NEGLIGIBLE: f64 = 1e-3;
@@ -86,6 +91,42 @@ pub(super) fn warnings(model: &Model, natural: &[f64]) -> Vec<Warning> {
 fn alike(a: &Array2<f64>, b: &Array2<f64>) -> bool {
     let product = |u: &Array2<f64>, v: &Array2<f64>| (u * v).sum();
     product(a, b) >= ALIKE * (product(a, a) * product(b, b)).sqrt()
+}
+
+impl MultiTaskGp {
+    /// Adds a separable term, `k(x, z) B` with its own kernel and task covariance: the linear model of
+    /// coregionalization (Goovaerts 1997, sec. 4.2.3). Paths are `terms[0]` for the first, `terms[1]` for
+    /// the next. Terms written alike are interchangeable: they come out sorted by their share of the
+    /// signal. Every evaluation factors the covariance of all N observations, N^3 / 3, but where
+    /// the second of two terms is a multiple of the noise ([`crate::task::NoiseMultiple`]).
+    ///
+    /// ```
+    /// # use coregion::prelude::*;
+    /// # use ndarray::array;
+    /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
+    /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// let settings = MultiTaskGp::new(Rbf::isotropic(3.0)).task(LowRank::new(1));
+    /// let gp = settings.term(Rbf::isotropic(0.5), Diagonal::new()).fit(&data)?;
+    /// assert!(gp.parameters().contains_key("terms[1].kernel.lengthscale"));
+    /// assert_eq!(gp.report().solve.solver, "dense");
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    pub fn term(mut self, kernel: Kernel, task: Task) -> Self {
+        self.further.push(Separable { kernel, task });
+        self
+    }
+
+    /// The terms for that many tasks.
+    pub(super) fn coregionalization(&self, n_tasks: usize) -> Result<Coregionalization> {
+        if let Some(mixed) = self.mixed(n_tasks)? {
+            return Ok(mixed);
+        }
+        let task = self.task_or_default(n_tasks);
+        let mut terms = vec![Separable { kernel: self.kernel.clone(), task }];
+        terms.extend(self.further.iter().cloned());
+        Ok(terms.into())
+    }
 }
 
 impl FittedMultiTaskGp {

@@ -42,7 +42,7 @@ fn planted_scales_are_found() {
         // No worse than what was planted, and much better than one term can be.
         let factor = array![[1.0], [0.8], [-0.9]];
         let planted = MultiTaskGp::new(Rbf::isotropic(2.5))
-            .task(LowRank::starting_at(factor.view(), &[0.0; 3]))
+            .task(LowRank::starting_at(factor.view(), &[1e-9; 3]))
             .term(Rbf::isotropic(0.3), Diagonal::starting_at([0.25, 0.16, 0.36]))
             .noise(Noise::Variances(vec![0.01; 3]))
             .optimizer(Optimizer::None)

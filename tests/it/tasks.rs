@@ -328,6 +328,10 @@ fn starts_are_close_to_their_target() {
                     assert!(v > 0.09 * w && v < 1.2 * w, "{task}: {v} for {w}");
                     continue;
                 }
+                if task.spec().name == "NoiseMultiple" {
+                    // It follows the noise, whatever the signal.
+                    continue;
+                }
                 let b = b / &scales.units() / scales.units().insert_axis(Axis(1));
                 // Without a diagonal of its own a low rank leaves some of a moment of full rank out.
                 let of_noise = bound.params().iter().any(|p| p.name == "noise_multiple");

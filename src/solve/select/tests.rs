@@ -54,7 +54,7 @@ fn latent_functions_are_solved_one_by_one() {
     assert_eq!(chosen(mixed(problem(1000, 1000, 0))), Solver::Mixed);
     assert_eq!(chosen(mixed(problem(1000, 1000, 2000))), Solver::Mixed);
     assert_eq!(chosen(mixed(problem(1000, 100, 5000))), Solver::Cg);
-    assert_eq!(chosen(mixed(problem(50, 10, 250))), Solver::Mixed); // cheaper than dense
+    assert_eq!(chosen(mixed(problem(50, 10, 100))), Solver::Mixed); // cheaper than dense
     assert_eq!(chosen(mixed(problem(100, 10, 950))), Solver::Dense);
     assert_eq!(chosen(Problem { known_noise: true, ..mixed(problem(50, 10, 0)) }), Solver::Dense);
     let one = Problem { mixed: true, ..problem(100, 3, 0) };
