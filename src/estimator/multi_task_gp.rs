@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::gp::{Mean, Scaling};
 use crate::kernel::Kernel;
 use crate::learn::Observer;
-use crate::matrix_kernel::{Coregionalization, Mixing, Separable};
+use crate::matrix_kernel::{Mixing, Separable};
 use crate::solve::{CgSettings, RANK_TOL, Solver};
 use crate::task::{Diagonal, LowRank, Noise, Task};
 use crate::warp::Warp;
