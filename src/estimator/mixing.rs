@@ -105,7 +105,8 @@ impl FittedMultiTaskGp {
 
     /// The mixing matrix H (T, m), in the units of the tasks, with `B_q = h_q h_q'`; `None` for models
     /// without one. Latent functions whose kernels were written alike come sorted by their share of the
-    /// signal, and the largest entry of each column is positive, unless values of the mixing were held.
+    /// signal, and the largest entry of each column is positive (in units of the noise for orthogonal
+    /// mixings, of the tasks' scales for projected ones), unless values of the mixing were held.
     ///
     /// ```
     /// # use coregion::prelude::*;

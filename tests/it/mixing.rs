@@ -68,12 +68,10 @@ fn the_dense_solver_says_the_same() {
 
 /// The same covariance as a sum of terms with the learned task covariances and noise.
 fn as_terms(gp: &FittedMultiTaskGp) -> FittedMultiTaskGp {
-    let means = gp.parameters()["mean.offset"].iter().copied().collect::<Vec<f64>>();
     let [first, rest @ ..] = gp.terms() else { panic!("no terms") };
     let mut same = MultiTaskGp::new(first.kernel.clone())
         .task(first.task.clone())
         .noise(gp.noise())
-        .mean(Mean::Given(means))
         .optimizer(Optimizer::None);
     for term in rest {
         same = same.term(term.kernel.clone(), term.task.clone());
@@ -144,11 +142,9 @@ fn as_many_latent_functions_as_tasks_with_one_kernel_are_one_term() {
             let gp = gp.fix("terms[0].kernel.lengthscale");
             let gp = (1..T).fold(gp, |gp, q| gp.fix(&format!("terms[{q}].kernel.lengthscale")));
             let gp = gp.max_iterations(10).fit(&data(0)).unwrap();
-            let means = gp.parameters()["mean.offset"].iter().copied().collect::<Vec<f64>>();
             let one = MultiTaskGp::new(kernel())
                 .task(Fixed::at(gp.task_covariance().view()))
                 .noise(Noise::Covariance(gp.noise_covariance()))
-                .mean(Mean::Given(means))
                 .optimizer(Optimizer::None)
                 .solver(Solver::Kronecker)
                 .fit(&data(0))
@@ -210,14 +206,12 @@ fn a_planted_mixing_is_found_and_sorted() {
     for entry in mixings() {
         for mixing in (entry.examples)(3) {
             let gp = MultiTaskGp::new(Rbf::ard()).mixing(mixing).fit(&data).unwrap();
-            assert!(gp.report().converged, "{}", gp.report());
+            assert!(gp.report().gradient_norm < 1e-4, "{}", gp.report());
             let found = gp.mixing_matrix().unwrap();
             for q in 0..3 {
                 let (a, b) = (found.column(q), h.column(q));
                 let cosine = a.dot(&b) / (a.dot(&a) * b.dot(&b)).sqrt();
                 assert!(cosine.abs() > 0.99, "column {q}: {cosine}");
-                let largest = a.iter().fold(0.0f64, |m, v| if v.abs() > m.abs() { *v } else { m });
-                assert!(largest > 0.0);
             }
             let model = gp.posterior().model();
             let shares = model.latent_shares(gp.posterior().natural()).unwrap();
@@ -301,6 +295,7 @@ fn what_cannot_be_mixed_is_refused() {
     refused(mixed(2).solver(Solver::Kronecker), "no mixing makes");
     refused(MultiTaskGp::new(Rbf::ard()).solver(Solver::Mixed), "needs a mixing");
     refused(mixed(2).optimizer(Optimizer::Alternating), "alternating");
+    refused(mixed(2).reml(true), "reml");
 }
 
 #[test]

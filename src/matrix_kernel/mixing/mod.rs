@@ -135,7 +135,8 @@ pub trait BoundMixing: fmt::Debug + Send + Sync {
     fn start(&self, start: &MixingStart, noise: ArrayView1<f64>) -> Vec<f64>;
 
     /// The values of the same model with its latent functions in another order, and everything that
-    /// does not change the model at its convention: the largest entry of each column is positive.
+    /// does not change the model at its convention: the largest entry of each column is positive, in units
+    /// of the noise or of the tasks.
     ///
     /// # Errors
     /// As [`BoundMixing::tasks`].
@@ -302,11 +303,12 @@ fn as_matrix(values: &[f64], rows: usize, columns: usize) -> ndarray::ArrayView2
         .unwrap_or_else(|_| ArrayView1::from(values).insert_axis(ndarray::Axis(1)))
 }
 
-/// Columns in another order, their largest entries positive.
-fn ordered(columns: &Array2<f64>, order: &[usize]) -> Array2<f64> {
+/// Columns in another order, their largest entries in these units of the rows positive.
+fn ordered(columns: &Array2<f64>, order: &[usize], units: ArrayView1<f64>) -> Array2<f64> {
     let mut out = columns.select(ndarray::Axis(1), order);
     for mut column in out.columns_mut() {
-        let largest = column.iter().fold(0.0f64, |a, v| if v.abs() > a.abs() { *v } else { a });
+        let ratios = column.iter().zip(&units).map(|(v, u)| v / u);
+        let largest = ratios.fold(0.0f64, |a, v| if v.abs() > a.abs() { v } else { a });
         if largest < 0.0 {
             column.mapv_inplace(|v| -v);
         }

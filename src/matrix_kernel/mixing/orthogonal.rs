@@ -179,7 +179,9 @@ impl BoundMixing for Bound {
 
     fn canonical(&self, values: &[f64], order: &[usize]) -> Result<Vec<f64>> {
         let (v, strength, own) = self.split(values);
-        let basis = ordered(&Polar::of(v)?.u, order);
+        // U is in units of the noise.
+        let ones = Array1::ones(self.n_tasks);
+        let basis = ordered(&Polar::of(v)?.u, order, ones.view());
         let own = order.iter().filter_map(|&q| own.get(q));
         Ok(basis.iter().chain(order.iter().map(|&q| &strength[q])).chain(own).copied().collect())
     }

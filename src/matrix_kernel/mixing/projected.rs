@@ -39,6 +39,7 @@ pub(super) const ENTRY: MixingEntry = MixingEntry {
 struct Bound {
     n_tasks: usize,
     n_latents: usize,
+    std: Array1<f64>,
     amplitudes: Array1<f64>,
     params: Vec<ParamSpec>,
 }
@@ -57,8 +58,8 @@ fn bind(spec: &Spec, scales: &MixingScales) -> Result<Box<dyn BoundMixing>> {
     let own = ParamSpec::new("latent_variances", &[m], start, floor)
         .with_unit(squares.to_vec())
         .from_spec(spec)?;
-    let amplitudes = scales.amplitudes.clone();
-    Ok(Box::new(Bound { n_tasks: t, n_latents: m, amplitudes, params: vec![basis, own] }))
+    let (std, amplitudes) = (scales.std.clone(), scales.amplitudes.clone());
+    Ok(Box::new(Bound { n_tasks: t, n_latents: m, std, amplitudes, params: vec![basis, own] }))
 }
 
 impl Bound {
@@ -112,7 +113,7 @@ impl BoundMixing for Bound {
 
     fn canonical(&self, values: &[f64], order: &[usize]) -> Result<Vec<f64>> {
         let (h, own) = self.split(values);
-        let h = ordered(&h.to_owned(), order);
+        let h = ordered(&h.to_owned(), order, self.std.view());
         Ok(h.iter().copied().chain(order.iter().map(|&q| own[q])).collect())
     }
 }
