@@ -25,7 +25,9 @@ impl Posterior {
         let found = match self.with_free_constants() {
             true => match whole.leave_out(by, TaskMeans::Free) {
                 // Nothing is left of a task to estimate its constant from.
-                Err(Error::Incompatible { .. }) => whole.leave_out(by, TaskMeans::Held),
+                Err(Error::Incompatible { .. }) if whole.as_mixed().is_none() => {
+                    whole.leave_out(by, TaskMeans::Held)
+                }
                 other => other,
             },
             false => whole.leave_out(by, TaskMeans::Held),
