@@ -55,8 +55,9 @@ impl Posterior {
             }
         };
         // Draws from the joint covariance of all tasks have what is not known of the mean.
-        let structured =
-            self.factor.as_kronecker().is_some() || self.factor.as_iterative().is_some();
+        let structured = self.factor.as_mixed().is_some()
+            || self.factor.as_kronecker().is_some()
+            || self.factor.as_iterative().is_some();
         let of_mean = match structured {
             true => self.mean_draws(xs, n_samples, &mut normal)?,
             false => Vec::new(),

@@ -245,7 +245,8 @@ fn settings_that_say_the_same() {
         .optimizer(Optimizer::Alternating)
         .solver(Solver::Kronecker)
         .seed(99);
-    assert_eq!(fit(&spelled, &x, &y).parameters(), a.parameters());
+    let default = MultiTaskGp::new(Matern32::ard()).max_iterations(4);
+    assert_eq!(fit(&spelled, &x, &y).parameters(), fit(&default, &x, &y).parameters());
     // Rows together and one at a time; nothing measured is no condition.
     let xs = normal(6, 2, 15);
     let p = a.predict(xs.view(), Uncertainty::Std).unwrap();
