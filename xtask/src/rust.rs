@@ -8,7 +8,7 @@ use crate::step::{Outcome, Step, cannot_run, cargo, is_required, run, succeeds};
 /// Packages that need no Python.
 const PACKAGES: &str = "-p coregion -p coregion-stubs -p xtask";
 /// The examples, in `examples`.
-const EXAMPLES: [&str; 7] = [
+const EXAMPLES: [&str; 8] = [
     "jura",
     "irish_wind",
     "river_flow",

@@ -97,7 +97,8 @@ impl Entries {
             for &u in &self.tasks {
                 let cross = cross.select(Axis(1), self.pattern.rows_of(u));
                 let own = self.halves.slice(s![.., self.pattern.span(u)]);
-                let through = linalg::matmul(cross.view(), own.t()); // (m, r)
+                // A sum in an order that does not depend on where in memory the parts lie.
+                let through = cross.dot(&own.t()); // (m, r)
                 for v in 0..t {
                     out.slice_mut(s![v..;t, ..]).scaled_add(-task[[u, v]], &through);
                 }
