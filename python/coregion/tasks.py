@@ -138,6 +138,36 @@ class LowRankPlusNoise(Task):
         self.fixed = fixed
 
 
+class NoiseMultiple(Task):
+    """B = c Sigma, a multiple of the noise covariance: as the second of two terms, noise that is correlated
+    between rows.
+
+    Parameters
+    ----------
+    noise_multiple : float, optional
+        The multiple c of the noise covariance. Where not given the start is taken from the data.
+    fixed : sequence of str, default ()
+        Names of values that are held at what was given instead of learned.
+
+    Examples
+    --------
+    >>> from coregion.tasks import NoiseMultiple
+    >>> NoiseMultiple().get_params()
+    {'noise_multiple': None, 'fixed': ()}
+    """
+
+    _kinds: ClassVar[dict[str, str]] = {"noise_multiple": "numbers"}
+
+    def __init__(
+        self,
+        noise_multiple: float | None = None,
+        *,
+        fixed: Sequence[str] = (),
+    ) -> None:
+        self.noise_multiple = noise_multiple
+        self.fixed = fixed
+
+
 class Diagonal(Task):
     """B = diag(variances): tasks that share the kernel and its parameters and nothing else.
 
@@ -251,5 +281,6 @@ __all__ = [
     "Kernel",
     "LowRank",
     "LowRankPlusNoise",
+    "NoiseMultiple",
     "Task",
 ]
