@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 const REACH: f64 = 14.0;
 /// Standard deviations of one panel.
 const PANEL: f64 = 2.0;
+/// Length of the panels on either side of a kink.
+const NEAR: f64 = 0.5;
 /// Nodes of one panel.
 const NODES: usize = 12;
 
@@ -15,8 +17,8 @@ static RULE: LazyLock<[(f64, f64); NODES]> = LazyLock::new(gauss_legendre);
 
 /// Mean and standard deviation of `f(z)` for z normal with this mean and standard deviation.
 ///
-/// Gauss-Legendre panels of two standard deviations, cut at the `kink` where f is not smooth: a single
-/// Gauss-Hermite rule would lose its order there. About 170 evaluations of f.
+/// Gauss-Legendre panels of two standard deviations, cut at the `kink` where f is not smooth or its slope
+/// vertical: a single Gauss-Hermite rule would lose its order there. About 170 evaluations of f.
 pub(super) fn by_quadrature(
     f: impl Fn(f64) -> f64,
     kink: Option<f64>,
@@ -27,25 +29,33 @@ pub(super) fn by_quadrature(
     if !std.is_finite() || std <= 0.0 {
         return (f(mean), if std == 0.0 { 0.0 } else { std });
     }
-    let cut = kink.map(|z| (z - mean) / std).filter(|t| t.abs() < REACH);
-    let mut found = Vec::with_capacity(16 * NODES);
+    let mut found = Vec::with_capacity(17 * NODES);
+    let mut at = |weight: f64, t: f64| {
+        found.push((weight * (-0.5 * t * t).exp(), f(mean + std * t)));
+    };
     let mut panel = |low: f64, high: f64| {
         let (centre, half) = (0.5 * (low + high), 0.5 * (high - low));
-        for (node, weight) in RULE.iter() {
-            let t = centre + half * node;
-            found.push((half * weight * (-0.5 * t * t).exp(), f(mean + std * t)));
-        }
+        RULE.iter().for_each(|(node, weight)| at(half * weight, centre + half * node));
     };
-    let count = (2.0 * REACH / PANEL) as usize;
-    for k in 0..count {
-        let low = PANEL * k as f64 - REACH;
-        let high = low + PANEL;
-        match cut {
-            Some(t) if t > low && t < high => {
-                panel(low, t);
-                panel(t, high);
-            }
-            _ => panel(low, high),
+    let mut edges: Vec<f64> =
+        (0..=(2.0 * REACH / PANEL) as usize).map(|k| PANEL * k as f64 - REACH).collect();
+    let cut = kink.map(|z| (z - mean) / std).filter(|t| t.abs() < REACH - NEAR);
+    if let Some(t) = cut {
+        edges.retain(|edge| (edge - t).abs() > NEAR);
+        edges.extend([t - NEAR, t + NEAR]);
+        edges.sort_unstable_by(f64::total_cmp);
+    }
+    for pair in edges.windows(2) {
+        // What is about the kink comes after.
+        if cut.is_none_or(|t| pair[1] <= t || pair[0] >= t) {
+            panel(pair[0], pair[1]);
+        }
+    }
+    for (t, side) in cut.into_iter().flat_map(|t| [(t, -NEAR), (t, NEAR)]) {
+        // t + side v^4, which makes the root of a vertical slope smooth.
+        for (node, weight) in RULE.iter() {
+            let v = 0.5 * (1.0 + node);
+            at(2.0 * NEAR * weight * v.powi(3), t + side * v.powi(4));
         }
     }
     let total: f64 = found.iter().map(|(w, _)| w).sum();
@@ -109,6 +119,17 @@ mod tests {
             mean,
             (second - mean * mean).sqrt(),
         );
+    }
+
+    #[test]
+    fn a_vertical_slope_at_the_kink_costs_little() {
+        // The root of what is above 0 of a standard normal variable: E = 2^(1/4) Gamma(3/4) / (2 sqrt(pi)).
+        let mean = 2f64.powf(0.25) * 1.225_416_702_465_177_6 / (2.0 * std::f64::consts::PI.sqrt());
+        let second = 1.0 / (2.0 * std::f64::consts::PI).sqrt();
+        let found = by_quadrature(|z| z.max(0.0).sqrt(), Some(0.0), 0.0, 1.0);
+        assert!((found.0 - mean).abs() < 1e-9, "{} for {mean}", found.0);
+        let std = (second - mean * mean).sqrt();
+        assert!((found.1 - std).abs() < 1e-9, "{} for {std}", found.1);
     }
 
     #[test]

@@ -46,4 +46,5 @@ mod standard_errors;
 mod support;
 mod tasks;
 mod warped_models;
+mod warped_quantiles;
 mod warps;
