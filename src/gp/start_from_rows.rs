@@ -15,7 +15,8 @@ const COMPARED_ON: usize = 1500;
 impl Model {
     /// Natural start values, as [`Model::start`] takes them, where the covariance of the observations
     /// is factored without a spectrum. Candidates are compared by the likelihood of at most 1500
-    /// observed entries, those of sums of terms, which are more, by that of 600.
+    /// observed entries, those of sums of terms, which are learned a little first,
+    /// by that of 400.
     ///
     /// ```
     /// # use coregion::prelude::*;

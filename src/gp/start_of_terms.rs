@@ -2,17 +2,22 @@
 //!
 //! Terms of one kernel would stay alike: a start that treats them alike is a saddle of the likelihood.
 //! Lengthscales that were not given are spread over the terms, from long to short, and the signal is
-//! shared out between them in several ways; the best by the likelihood of some of the rows is taken.
+//! shared out between them in several ways; of what a few steps of learning on some of the rows make of the
+//! best for each spread, the best is taken.
 
 use ndarray::Array2;
 
+use super::joint::JointObjective;
 use super::model::Model;
 use super::start::SHARES;
 use crate::error::Result;
+use crate::learn::{LbfgsSettings, minimise};
 use crate::task::Moment;
 
 /// Observed entries that starts of sums are compared on: there are many of them.
-const COMPARED_ON: usize = 600;
+const COMPARED_ON: usize = 400;
+/// Steps of joint learning before candidates are compared.
+const ROUGH_STEPS: usize = 25;
 /// Lengthscales of the first term and of the last, as multiples of where one term would start.
 const SPREADS: [(f64, f64); 4] = [(2.0, 0.5), (2.0, 0.125), (1.0, 0.03125), (4.0, 0.25)];
 /// Share of the signal of the term that has most, where it is not shared out evenly.
@@ -44,27 +49,46 @@ impl Model {
     pub(super) fn start_of_terms(&self, initial: &[f64]) -> Result<Vec<f64>> {
         let some = self.some_rows(COMPARED_ON)?;
         let rows = self.moment_rows(initial);
-        let mut best = (f64::NEG_INFINITY, initial.to_vec());
+        let mut best = (f64::INFINITY, initial.to_vec());
         let mut tried: Vec<Vec<f64>> = Vec::new();
         for (first, last) in SPREADS {
             let spread = self.with_spread(initial, first, last);
             if tried.contains(&spread) {
                 continue;
             }
-            for of_terms in divisions(self.terms().len()) {
-                for share in SHARES {
-                    let candidate = self.shared_out(&spread, &rows, share, &of_terms);
-                    match some.log_likelihood_value(&candidate) {
-                        Ok(found) if found > best.0 => best = (found, candidate),
-                        Ok(_) => {}
-                        Err(error) if error.is_numerical() => {}
-                        Err(error) => return Err(error),
-                    }
+            if let Some(candidate) = self.best_division(&some, &rows, &spread)? {
+                let (value, natural) = roughly_learned(&some, candidate)?;
+                if value < best.0 {
+                    best = (value, natural);
                 }
             }
             tried.push(spread);
         }
         Ok(best.1)
+    }
+
+    /// The best way to share the signal out at held kernel parameters, by the likelihood of some rows.
+    fn best_division(
+        &self,
+        some: &Model,
+        rows: &Array2<f64>,
+        natural: &[f64],
+    ) -> Result<Option<Vec<f64>>> {
+        let mut best: Option<(f64, Vec<f64>)> = None;
+        for of_terms in divisions(self.terms().len()) {
+            for share in SHARES {
+                let candidate = self.shared_out(natural, rows, share, &of_terms);
+                match some.log_likelihood_value(&candidate) {
+                    Ok(found) if best.as_ref().is_none_or(|(value, _)| found > *value) => {
+                        best = Some((found, candidate));
+                    }
+                    Ok(_) => {}
+                    Err(error) if error.is_numerical() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(best.map(|(_, natural)| natural))
     }
 
     /// Natural values with the learned lengthscales that were not given multiplied by a factor of their
@@ -91,6 +115,22 @@ impl Model {
         self.layout().unpack_into(&free, &mut out);
         out
     }
+}
+
+/// Minus the log posterior density per observation of some rows, and natural values, after a few steps of
+/// joint learning: candidates far apart are not compared by where they begin.
+fn roughly_learned(some: &Model, natural: Vec<f64>) -> Result<(f64, Vec<f64>)> {
+    let free = some.layout().pack(&natural);
+    let mut out = natural.clone();
+    let mut objective = JointObjective::new(some, natural, |_| Ok(()));
+    let rough = LbfgsSettings {
+        gradient_tolerance: 1e-3,
+        max_iterations: ROUGH_STEPS,
+        ..LbfgsSettings::default()
+    };
+    let outcome = minimise(&mut objective, &free, &rough)?;
+    some.layout().unpack_into(&outcome.point, &mut out);
+    Ok((outcome.value, out))
 }
 
 /// Ways to share the signal out between that many terms: evenly, and with each in turn having most.

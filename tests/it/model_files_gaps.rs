@@ -86,7 +86,12 @@ fn assert_kept(a: &FittedMultiTaskGp, solver: &str, layout: Layout) -> FittedMul
     assert_eq!(c.to_bytes().unwrap(), e.to_bytes().unwrap());
     // Rows that were added to a factor are factored with the others on loading.
     let loaded = FittedMultiTaskGp::from_bytes(&c.to_bytes().unwrap()).unwrap();
-    assert_eq!((loaded.data(), loaded.parameters()), (c.data(), c.parameters()));
+    assert_eq!(loaded.data(), c.data());
+    for (path, values) in loaded.parameters() {
+        // A mean that is estimated is estimated by the factor at hand.
+        let within = if path.starts_with("mean.") { 1e-9 } else { 0.0 };
+        assert_close(&values, &c.parameters()[&path], within);
+    }
     let (p, q) = (predicted(&loaded), predicted(&c));
     assert_close(&p.mean, &q.mean, 1e-9);
     assert_close(&p.std.unwrap(), &q.std.unwrap(), 1e-8);
