@@ -19,7 +19,7 @@ const COMPARED_ON: usize = 400;
 /// Steps of joint learning before candidates are compared.
 const ROUGH_STEPS: usize = 25;
 /// Lengthscales of the first term and of the last, as multiples of where one term would start.
-const SPREADS: [(f64, f64); 4] = [(2.0, 0.5), (2.0, 0.125), (1.0, 0.03125), (4.0, 0.25)];
+const SPREADS: [(f64, f64); 4] = [(2.0, 0.5), (2.0, 0.125), (1.0, 0.03125), (0.25, 0.03125)];
 /// Share of the signal of the term that has most, where it is not shared out evenly.
 const DOMINANT: f64 = 0.8;
 
