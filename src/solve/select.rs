@@ -311,7 +311,7 @@ impl Problem {
                 why: "complete table, two terms, the second a multiple of the noise: one congruence of \
                       the Gram matrices serves every task"
                     .to_string(),
-                doubles: 8.0 * n * n + 10.0 * n * t + whole,
+                doubles: 8.0 * n * n + 10.0 * n * t + whole + self.mean_doubles(),
             },
             Candidate {
                 solver: Solver::Mixed,

@@ -140,6 +140,28 @@ impl FixedEffects {
         }
     }
 
+    /// Variances (m, S) of the means of tasks that were not seen at some rows, less what the observations say of
+    /// them: their coefficients are those of the training tasks times weights (T, S), and the matrices of the
+    /// rows their covariances (T, S) with the training tasks.
+    ///
+    /// # Errors
+    /// [`Error::Incompatible`] for mixed latent functions, which say nothing of other tasks.
+    pub(crate) fn unseen_variances(
+        &self,
+        rows: &Rows,
+        weights: ArrayView2<f64>,
+    ) -> Result<Array2<f64>> {
+        match &self.taken {
+            Taken::Directions(directions) => Ok(directions.unseen_variances(rows, weights)),
+            Taken::Entries(entries) => Ok(entries.unseen_variances(rows, weights)),
+            Taken::Latents(_) => Err(Error::Incompatible {
+                options: "a mixing and tasks that were not seen".to_string(),
+                advice: "fit with a kernel over descriptors of the tasks as the task covariance"
+                    .to_string(),
+            }),
+        }
+    }
+
     /// What is added to the joint covariance of some rows.
     pub(crate) fn joint(&self, rows: &Rows) -> Array4<f64> {
         match &self.taken {
