@@ -1,7 +1,7 @@
 //! What a model is bound from besides its data.
 
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gp::{Mean, Model, Scaling};
 use crate::matrix_kernel::Coregionalization;
 use crate::solve::{CgSettings, Solver};
@@ -44,12 +44,6 @@ impl Structure {
         let (noise, mean) = (&self.noise, &self.mean);
         let mut model =
             Model::with_warps(data, &self.terms, noise, mean, self.scaling, &self.warps)?;
-        if self.reml && model.mixing().is_some() {
-            return Err(Error::Incompatible {
-                options: "`reml` and a mixing".to_string(),
-                advice: "leave `reml` out: means are estimated with a mixing too".to_string(),
-            });
-        }
         model.set_restricted(self.reml)?;
         // Ties first: what is held is held with all that is tied to it, in whatever order it was said.
         for (path, other) in &self.ties {

@@ -96,6 +96,7 @@ impl Model {
                 .rank
                 .min(self.n_observations())
                 .saturating_add(self.cg.n_probes.saturating_mul(6)),
+            n_coefficients: self.n_coefficients(),
             learning: true,
         }
     }
@@ -116,7 +117,8 @@ impl Model {
 
     /// The most doubles that making a posterior of this model takes at one time, by the solver that was
     /// chosen: about 5 n^2 for a complete table, T m n + 3 m^2 more with m gaps, 3 N^2 + 2 n^2 for a
-    /// dense factor of N observations; 10 n T besides, and 10 T^2 where B or Sigma is a T x T matrix.
+    /// dense factor of N observations; 10 n T besides, 10 T^2 where B or Sigma is a T x T matrix, and 3 N for
+    /// each coefficient of a mean where they are found one by one.
     ///
     /// ```
     /// # use coregion::prelude::*;
@@ -139,11 +141,7 @@ impl Model {
             Solver::Kronecker | Solver::LowRank => n.saturating_mul(2 * d),
             _ => n.saturating_mul(10 * t + 2 * d),
         };
-        let of_mean = match self.solver() {
-            Solver::Kronecker => 0,
-            _ => self.n_coefficients().saturating_mul(self.n_observations()),
-        };
-        let factored = self.problem().doubles(self.solver()).saturating_add(of_mean);
+        let factored = self.problem().doubles(self.solver());
         factored.saturating_add(rows).saturating_add(between_tasks)
     }
 }

@@ -28,6 +28,11 @@ impl Estimated {
         natural[model.mean_range()].iter_mut().zip(&outer).for_each(|(v, c)| *v = *c);
         Some(Estimated { effects: effects.at_rows(), coefficients })
     }
+
+    /// Coefficients of the orthonormal columns (p, T).
+    pub(super) fn coefficients(&self) -> ArrayView2<'_, f64> {
+        self.coefficients.view()
+    }
 }
 
 impl Posterior {

@@ -328,7 +328,8 @@ impl Model {
         let (factor, effects) = (&found.factor, found.effects.as_ref());
         let mut gradient = vec![0.0; natural.len()];
         if let Some(mixed) = factor.as_mixed() {
-            self.add_mixed_gradient(mixed, natural, with_kernels, &mut gradient)?;
+            let effects = self.restricted(effects);
+            self.add_mixed_gradient(mixed, effects, natural, with_kernels, &mut gradient)?;
         } else {
             let mut adjoints = factor.adjoints(with_kernels)?;
             self.restrict(effects, natural, &mut adjoints);

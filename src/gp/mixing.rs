@@ -9,11 +9,12 @@ use super::model::Model;
 use super::posterior::Posterior;
 use super::sample::square_root;
 use crate::error::{Error, Result};
+use crate::gram;
 use crate::linalg;
 use crate::matrix_kernel::{BoundMixing, BoundSeparable, Mixing, MixingScales};
-use crate::op::{MixedAdjoint, MixedTasks, NoiseMatrix, TaskAdjoint, TaskMatrix};
+use crate::op::{Adjoint, MixedAdjoint, MixedTasks, NoiseMatrix, TaskAdjoint, TaskMatrix};
 use crate::param::ParamSpec;
-use crate::solve::{MixedFactor, views};
+use crate::solve::{Adjoints, FixedEffects, MixedFactor, views};
 use crate::task::{BoundTask, Moment, Noise};
 
 /// A mixing, and where its values are in the flat parameter vector.
@@ -155,26 +156,58 @@ impl Model {
         MixedFactor::new(gram, tasks, residuals.view(), pattern, self.why_solver())
     }
 
-    /// Adds the gradient of the log-likelihood of a mixed factor with respect to everything but the means.
+    /// Adds the gradient of the log-likelihood of a mixed factor with respect to everything but the means,
+    /// of the restricted one where the effects of the mean are given.
     pub(super) fn add_mixed_gradient(
         &self,
         factor: &MixedFactor,
+        restricted: Option<&FixedEffects>,
         natural: &[f64],
         with_kernels: bool,
         gradient: &mut [f64],
     ) -> Result<()> {
-        let (adjoint, kernels) = factor.adjoints_with(|q, adjoint| {
+        let latents = restricted.and_then(FixedEffects::as_latents);
+        let (mut adjoint, kernels) = factor.adjoints_with(|q, mut adjoint| {
             let term = &self.terms()[q];
             let learned = with_kernels && !term.kernel_range.is_empty();
             learned.then(|| {
-                crate::gram::gram_vjp(term.kernel(), term.theta(natural), self.x(), adjoint)
+                if let Some(latents) = latents {
+                    latents.add_kernel(q, &mut adjoint);
+                }
+                gram::gram_vjp(term.kernel(), term.theta(natural), self.x(), &adjoint)
             })
         });
         for (term, part) in self.terms().iter().zip(kernels) {
             let places = &mut gradient[term.kernel_range.clone()];
             places.iter_mut().zip(part.into_iter().flatten()).for_each(|(g, v)| *g += v);
         }
+        match (latents, restricted) {
+            (Some(latents), _) => latents.add_mixing(&mut adjoint),
+            (None, Some(effects)) => self.add_restriction(effects, natural, gradient)?,
+            (None, None) => {}
+        }
         self.add_mixing_gradient(&adjoint, natural, gradient)
+    }
+
+    /// Adds the gradient of what the restricted likelihood of a table with gaps has more.
+    fn add_restriction(
+        &self,
+        effects: &FixedEffects,
+        natural: &[f64],
+        gradient: &mut [f64],
+    ) -> Result<()> {
+        let (n, t) = (self.n_rows(), self.n_tasks());
+        let none = TaskAdjoint::Dense { matrix: Array2::zeros((t, t)), noise_inner: 0.0 };
+        let mut adjoints = Adjoints {
+            kernels: vec![Adjoint::Dense(Array2::zeros((n, n))); self.terms().len()],
+            tasks: vec![none.clone(); self.terms().len()],
+            noise: none,
+        };
+        effects.restrict(&mut adjoints, || self.covariance(natural));
+        for (term, kernel) in self.terms().iter().zip(&adjoints.kernels) {
+            self.add_kernel_gradient(term, kernel, natural, gradient);
+        }
+        self.pull_mixing_gradient(&adjoints.tasks, &adjoints.noise, natural, gradient)
     }
 
     /// Adds the gradient with respect to the values of the mixing and the noise.

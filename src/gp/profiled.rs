@@ -145,7 +145,10 @@ impl Model {
     }
 
     /// The effects, where the restricted likelihood is used.
-    fn restricted<'a>(&self, effects: Option<&'a FixedEffects>) -> Option<&'a FixedEffects> {
+    pub(super) fn restricted<'a>(
+        &self,
+        effects: Option<&'a FixedEffects>,
+    ) -> Option<&'a FixedEffects> {
         effects.filter(|_| self.linear_mean.as_ref().is_some_and(|mean| mean.restricted))
     }
 

@@ -1,6 +1,6 @@
-//! The mean of a task that was not seen: ordinary kriging of the means of the training tasks.
+//! The mean of a task that was not seen: ordinary kriging of the coefficients of the training tasks.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::error::Result;
 use crate::linalg;
@@ -10,14 +10,15 @@ use crate::task::UnseenTasks;
 /// would weight the training tasks by numbers of any size.
 const OWN: f64 = 1e-6;
 
-/// Ordinary kriging between tasks (Cressie 1993, sec. 3.2): the means of tasks are one unknown constant
-/// plus s times a process with the correlations R of the learned B.
+/// Ordinary kriging between tasks (Cressie 1993, sec. 3.2): the p coefficients of the mean of each task are
+/// unknown constants mu (p) plus p processes with the covariances S (p, p) between them and the
+/// correlations R of the learned B; S is s^2 where the mean is a constant.
 ///
-/// With the cross-correlations r of a new task the weights are
-/// `w = R^-1 (r + 1 (1 - 1' R^-1 r) / (1' R^-1 1))`, which sum to one, and the variance of the error is
-/// s^2 times `r** - r' R^-1 r + (1 - 1' R^-1 r)^2 / (1' R^-1 1)`. A millionth of the mean variance is
-/// added to the diagonal of R and to r**; a new task that is a training task again has its mean, without
-/// error.
+/// With the cross-correlations r of a new task the weights of every coefficient are
+/// `w = R^-1 (r + 1 (1 - 1' R^-1 r) / (1' R^-1 1))`, which sum to one, and the covariance of the errors is
+/// S times `r** - r' R^-1 r + (1 - 1' R^-1 r)^2 / (1' R^-1 1)`. A millionth of the mean variance is
+/// added to the diagonal of R and to r**; a new task that is a training task again has its coefficients,
+/// without error. None of this depends on the basis that the coefficients belong to.
 #[derive(Debug)]
 pub(super) struct Kriging {
     /// Lower Cholesky factor of R (T, T).
@@ -26,7 +27,7 @@ pub(super) struct Kriging {
     ones: Array1<f64>,
     /// Weights (T, S).
     weights: Array2<f64>,
-    /// Variances of the errors in units of s^2 (S).
+    /// Variances of the errors in units of S, one for each new task.
     variances: Array1<f64>,
 }
 
@@ -71,27 +72,36 @@ impl Kriging {
         Ok(Kriging { root, ones, weights, variances })
     }
 
-    /// The constant of some means (T) by generalised least squares.
-    fn constant(&self, means: ArrayView1<f64>) -> f64 {
-        self.ones.dot(&means) / self.ones.sum()
+    /// The weights (T, S) of the training tasks.
+    pub(super) fn weights(&self) -> ArrayView2<'_, f64> {
+        self.weights.view()
     }
 
-    /// The means of the new tasks (S) from those of the training tasks (T).
-    pub(super) fn means(&self, means: ArrayView1<f64>) -> Array1<f64> {
-        // Around the constant: weights sum to one to rounding only.
-        let constant = self.constant(means);
-        self.weights.t().dot(&means.mapv(|m| m - constant)) + constant
+    /// Variances (S) of the errors of the new tasks in units of [`Kriging::spread`].
+    pub(super) fn variances(&self) -> &Array1<f64> {
+        &self.variances
     }
 
-    /// The variances (S) of the errors of the new tasks' means, with the plug-in
-    /// `s^2 = (m - mu)' R^-1 (m - mu) / (T - 1)`; zero where there is one task.
-    pub(super) fn errors(&self, means: ArrayView1<f64>) -> Array1<f64> {
-        let constant = self.constant(means);
-        let around = means.mapv(|m| m - constant).insert_axis(Axis(1));
-        let whitened = linalg::solve_lower(self.root.view(), around.view());
-        let freedom = means.len().saturating_sub(1).max(1) as f64;
-        let spread = whitened.mapv(|v| v * v).sum() / freedom;
-        &self.variances * spread
+    /// The constants mu (p) of some coefficients (p, T) by generalised least squares.
+    fn constants(&self, coefficients: ArrayView2<f64>) -> Array1<f64> {
+        coefficients.dot(&self.ones) / self.ones.sum()
+    }
+
+    /// The coefficients of the new tasks (p, S) from those of the training tasks (p, T).
+    pub(super) fn coefficients(&self, coefficients: ArrayView2<f64>) -> Array2<f64> {
+        // Around the constants: weights sum to one to rounding only.
+        let constants = self.constants(coefficients).insert_axis(Axis(1));
+        linalg::matmul((&coefficients - &constants).view(), self.weights.view()) + constants
+    }
+
+    /// The plug-in `S = (beta - mu 1') R^-1 (beta - mu 1')' / (T - 1)` (p, p) of some coefficients beta
+    /// (p, T); zero where there is one task.
+    pub(super) fn spread(&self, coefficients: ArrayView2<f64>) -> Array2<f64> {
+        let constants = self.constants(coefficients).insert_axis(Axis(1));
+        let around = &coefficients - &constants;
+        let whitened = linalg::solve_lower(self.root.view(), around.t());
+        let freedom = coefficients.ncols().saturating_sub(1).max(1) as f64;
+        linalg::matmul(whitened.t(), whitened.view()) / freedom
     }
 }
 
@@ -132,13 +142,17 @@ mod tests {
             assert!((kriging.variances[s] - error).abs() < 1e-12);
         }
         // The spread by its definition.
-        let means = array![1.0, 4.0, -2.0];
-        let around = &means - kriging.constant(means.view());
+        let means = array![[1.0, 4.0, -2.0], [0.5, 0.1, 7.0]];
+        let around = &means - &kriging.constants(means.view()).insert_axis(Axis(1));
         let root = linalg::cholesky(r.view()).unwrap();
-        let half = linalg::solve_lower(root.view(), around.insert_axis(Axis(1)).view());
-        let spread = half.mapv(|v| v * v).sum() / 2.0;
-        let errors = kriging.errors(means.view());
-        assert!((&errors - &kriging.variances * spread).iter().all(|v| v.abs() < 1e-12));
+        let half = linalg::solve_lower(root.view(), around.t());
+        let spread = half.t().dot(&half) / 2.0;
+        assert!((kriging.spread(means.view()) - spread).iter().all(|v| v.abs() < 1e-12));
+        // Coefficients of another basis: the same functions.
+        let change = array![[2.0, 1.0], [-0.5, 3.0]];
+        let moved = kriging.coefficients(change.dot(&means).view());
+        let expected = change.dot(&kriging.coefficients(means.view()));
+        assert!((moved - expected).iter().all(|v| v.abs() < 1e-12));
     }
 
     #[test]
@@ -149,13 +163,14 @@ mod tests {
             Kriging::new(exponential(&tasks, &tasks), &unseen).unwrap()
         };
         let kriging = of(&[0.3, 5.0], vec![vec![], vec![]]);
-        let same = array![7.0, 7.0, 7.0];
-        assert!((kriging.means(same.view()) - 7.0).iter().all(|v| v.abs() < 1e-13));
-        assert!(kriging.errors(same.view()).iter().all(|v| *v < 1e-20));
+        let same = array![[7.0, 7.0, 7.0]];
+        assert!((kriging.coefficients(same.view()) - 7.0).iter().all(|v| v.abs() < 1e-13));
+        assert!(kriging.spread(same.view())[[0, 0]] < 1e-20);
         let kriging = of(&[0.7, 2.0], vec![vec![1], vec![0, 2]]);
-        let means = array![1.0, 4.0, -2.0];
-        assert!((kriging.means(means.view()) - array![4.0, -0.5]).iter().all(|v| v.abs() < 1e-14));
-        assert_eq!(kriging.errors(means.view()), array![0.0, 0.0]);
+        let means = array![[1.0, 4.0, -2.0]];
+        let found = kriging.coefficients(means.view());
+        assert!((found - array![[4.0, -0.5]]).iter().all(|v| v.abs() < 1e-14));
+        assert_eq!(kriging.variances, array![0.0, 0.0]);
         // Tasks of one descriptor: B is singular, and the weights stay bounded.
         let twice = [1.0, 1.0];
         let kriging = Kriging::new(exponential(&twice, &twice), &unseen(&twice, &[1.5])).unwrap();

@@ -7,22 +7,32 @@ use super::task_kriging::Kriging;
 use super::term::Term;
 use crate::error::{Error, Result};
 use crate::linalg;
+use crate::solve::Rows;
 use crate::task::UnseenTasks;
 
 impl Posterior {
     /// Means, and standard deviations where asked for, at xs (m, d) for tasks that were not seen, of
     /// descriptors `task_features` (S, q): both (m, S).
     ///
-    /// With `b` the covariances of a new task with the training tasks, the mean of its function is
-    /// `k(x, X) alpha b` and its variance `k(x, x) b** - c' C^-1 c` with `c = k(X, x) (x) b`, each a sum
-    /// over the terms: exact where the solver is. The diagonal of a task covariance is a variance of the new task's own, and part of
-    /// `b**`.
+    /// With `b` the covariances of a new task with the training tasks, the mean of its function is that of
+    /// the task plus `k(x, X) alpha b`, and its variance `k(x, x) b** - c' C^-1 c` with
+    /// `c = k(X, x) (x) b`, each a sum over the terms: exact where the solver is. The diagonal of a task
+    /// covariance is a variance of the new task's own, and part of `b**`.
     ///
-    /// The constant mean of a new task is that of the training tasks by ordinary kriging under the learned
-    /// B: weights that sum to one. Its kriging variance, in units of the spread of the training tasks'
-    /// means, is part of the standard deviations: plugged in, not learned, and zero where the means are
-    /// equal or of one task only. A new task with the descriptor of a training task has its mean, unless
-    /// tasks have a variance of their own.
+    /// The mean of a new task is `F(x) beta w`: every coefficient, whether estimated or held, is that of
+    /// the training tasks by ordinary kriging under the learned B, with weights w that sum to one. Its
+    /// standard deviations have two parts more than the variance above:
+    ///
+    /// - the error of kriging, `v F(x) S F(x)'`: v is the kriging variance in units of the covariance S
+    ///   (p, p) between coefficients, which is the spread of those of the training tasks: plugged in, not
+    ///   learned, and zero where they are equal or of one task only. The spread of estimates holds the
+    ///   errors of the estimates too, so that this is too much rather than too little;
+    /// - where the mean was estimated, what is not known of beta at these weights,
+    ///   `|(F(x) (x) w') L^-T - c' Z|^2`, as for training tasks ([`crate::solve::FixedEffects`]). That the
+    ///   weights are not known either is no part of it.
+    ///
+    /// A new task with the descriptor of a training task has its mean and its uncertainty, unless tasks have
+    /// a variance of their own.
     ///
     /// Mean O(n (T + S)) a row, after O(n T S + T^3). Standard deviations O(n^2 + n T + T S) a row for a
     /// complete table, elsewhere a solve for each row and new task.
@@ -65,8 +75,12 @@ impl Posterior {
             Uncertainty::None | Uncertainty::Std => 0.0,
         };
         let kriging = self.kriging(&unseen)?;
-        let offsets = kriging.means(self.offsets.view());
-        let errors = kriging.errors(self.offsets.view());
+        let own = self.task_coefficients();
+        let (coefficients, spread) = (kriging.coefficients(own), kriging.spread(own));
+        let columns = match &self.estimated {
+            Some(_) => self.mean_columns(xs)?,
+            None => Array2::ones((xs.nrows(), 1)),
+        };
         let dual = self.factor.dual();
         let weights: Vec<Array2<f64>> =
             unseen.iter().map(|q| linalg::matmul(dual.view(), q.cross.view())).collect();
@@ -74,16 +88,23 @@ impl Posterior {
         let mut mean = Array2::zeros((m, s));
         let mut std = (uncertainty != Uncertainty::None).then(|| Array2::zeros((m, s)));
         let mut clipped_variances = 0;
-        for start in (0..m).step_by(self.tile_rows()) {
-            let end = (start + self.tile_rows()).min(m);
+        // Rows of more new tasks than training tasks take more.
+        let tasks = self.model.n_tasks();
+        let tile_rows = (self.tile_rows().saturating_mul(tasks) / tasks.max(s).max(1)).max(1);
+        for start in (0..m).step_by(tile_rows) {
+            let end = (start + tile_rows).min(m);
             let rows = xs.slice(s![start..end, ..]);
             let k = self.cross(rows);
-            let tile = self.moved(&k, &weights) + &offsets;
+            let columns = columns.slice(s![start..end, ..]);
+            let tile = self.moved(&k, &weights) + columns.dot(&coefficients);
             mean.slice_mut(s![start..end, ..]).assign(&tile);
             if let Some(std) = &mut std {
                 let (variances, clipped) = self.unseen_variances(rows, &k, &unseen)?;
                 clipped_variances += clipped;
-                let tile = (variances + &errors + noise).mapv(f64::sqrt);
+                let errors = (columns.dot(&spread) * columns).sum_axis(Axis(1));
+                let errors = outer(errors.view(), kriging.variances().view());
+                let of_mean = self.unseen_mean_variances(columns, &k, &unseen, &kriging)?;
+                let tile = (variances + errors + of_mean + noise).mapv(f64::sqrt);
                 std.slice_mut(s![start..end, ..]).assign(&tile);
             }
         }
@@ -92,6 +113,31 @@ impl Posterior {
             finite("the standard deviations", std)?;
         }
         Ok(Prediction { mean, std, clipped_variances })
+    }
+
+    /// The coefficients (p, T) of the mean of each task: its constant where they are held.
+    fn task_coefficients(&self) -> ArrayView2<'_, f64> {
+        match &self.estimated {
+            Some(estimated) => estimated.coefficients(),
+            None => self.offsets.view().insert_axis(Axis(0)),
+        }
+    }
+
+    /// Variances (rows, S) from what is not known of the coefficients of an estimated mean, at rows with
+    /// these columns and cross-kernels.
+    fn unseen_mean_variances(
+        &self,
+        columns: ArrayView2<f64>,
+        cross: &[Array2<f64>],
+        unseen: &[UnseenTasks],
+        kriging: &Kriging,
+    ) -> Result<Array2<f64>> {
+        let Some(estimated) = &self.estimated else {
+            return Ok(Array2::zeros((columns.nrows(), kriging.variances().len())));
+        };
+        let tasks: Vec<Array2<f64>> = unseen.iter().map(|q| q.cross.clone()).collect();
+        let rows = Rows { basis: columns, cross, tasks: &tasks };
+        estimated.effects.unseen_variances(&rows, kriging.weights())
     }
 
     /// What the B of each term says of tasks of these descriptors.

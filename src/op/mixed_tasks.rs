@@ -183,6 +183,36 @@ impl MixedTasks {
         (1.0 - inside).mapv(|v| v.max(0.0)) / self.root.mapv(|v| v * v)
     }
 
+    /// Diagonal of `R^1/2 (I - P) R^1/2` (T): the noise of each task that is white.
+    pub(crate) fn white_variances(&self) -> Array1<f64> {
+        self.white_precisions() * &self.root.mapv(|v| v.powi(4))
+    }
+
+    /// `R^1/2 (I - P) R^1/2` between two lists of tasks.
+    pub(crate) fn white_covariance(&self, rows: &[usize], columns: &[usize]) -> Array2<f64> {
+        let left = linalg::matmul(self.whitened.select(Axis(0), rows).view(), self.inverse.view());
+        let mut out = -linalg::matmul(left.view(), self.whitened.select(Axis(0), columns).t());
+        for ((a, b), v) in out.indexed_iter_mut() {
+            *v += f64::from(u8::from(rows[a] == columns[b]));
+            *v *= self.root[rows[a]] * self.root[columns[b]];
+        }
+        out
+    }
+
+    /// Whitened rows (n, T) less what is in the span of W.
+    pub(crate) fn outside(&self, mut rows: Array2<f64>) -> Array2<f64> {
+        let inside = linalg::matmul(rows.view(), self.whitened.view());
+        let data = linalg::matmul(inside.view(), self.inverse.view());
+        rows -= &linalg::matmul(data.view(), self.whitened.t());
+        rows
+    }
+
+    /// Rows (n, T) in the units of the tasks from latent rows (n, m) and what is orthogonal to W (n, T):
+    /// the inverse of [`MixedTasks::split`].
+    pub(crate) fn joined(&self, latent: &Array2<f64>, rest: &Array2<f64>) -> Array2<f64> {
+        (linalg::matmul(latent.view(), self.whitened.t()) + rest) * &self.root
+    }
+
     /// Rows (n, T) in units of the noise: whitened, then split into latent data (n, m) and what is
     /// orthogonal to W (n, T).
     pub(crate) fn split(&self, rows: ArrayView2<f64>) -> (Array2<f64>, Array2<f64>) {

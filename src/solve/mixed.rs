@@ -16,11 +16,12 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis, s};
 
+use super::fixed_effects::{FixedEffects, Latents, one_by_one};
 use super::mixed_gaps::Gaps;
 use super::mixed_posterior::LatentCovariances;
 use super::{
-    Adjoints, Estimate, Factor, LN_TAU, LeaveOut, Residuals, RowCovariances, SolveReport,
-    TaskMeans, log_gaussian,
+    Adjoints, Estimate, Factor, LeaveOut, Residuals, RowCovariances, SolveReport, TaskMeans,
+    log_gaussian,
 };
 use crate::error::{Error, Result};
 use crate::linalg;
@@ -52,11 +53,11 @@ pub struct MixedFactor {
     pub(super) gaps: Option<Gaps>,
     pub(super) pattern: Arc<Pattern>,
     /// Z (n, m), of the table with its gaps filled.
-    data: Array2<f64>,
+    pub(super) data: Array2<f64>,
     /// `A_q^-1 z_q` as columns (n, m).
-    solution: Array2<f64>,
+    pub(super) solution: Array2<f64>,
     /// E (n, T).
-    rest: Array2<f64>,
+    pub(super) rest: Array2<f64>,
     pub(super) why: String,
 }
 
@@ -138,8 +139,15 @@ impl MixedFactor {
         linalg::cholesky_inverse(self.lowers[q].view())
     }
 
+    /// The least-squares problems of columns F (n, p) in a complete table.
+    pub(super) fn latent_effects(&self, basis: ArrayView2<f64>) -> Result<Latents> {
+        let solved: Vec<Array2<f64>> =
+            self.lowers.iter().map(|lower| both_triangles(lower, basis)).collect();
+        Latents::new(&self.tasks, basis, &solved)
+    }
+
     /// Diagonals of `A_q^-1` as columns (n, m).
-    fn inverse_diagonals(&self) -> Array2<f64> {
+    pub(super) fn inverse_diagonals(&self) -> Array2<f64> {
         let latents: Vec<usize> = (0..self.lowers.len()).collect();
         let diagonals = linalg::map(&latents, |&q| match &self.gaps {
             Some(gaps) => gaps.inverses()[q].diag().to_owned(),
@@ -154,9 +162,7 @@ impl MixedFactor {
         for ((mut column, z), lower) in
             out.columns_mut().into_iter().zip(data.columns()).zip(&self.lowers)
         {
-            let half = linalg::solve_lower(lower.view(), z.insert_axis(Axis(1)));
-            let whole = linalg::solve_lower_transpose(lower.view(), half.view());
-            column.assign(&whole.column(0));
+            column.assign(&both_triangles(lower, z.insert_axis(Axis(1))).column(0));
         }
         out
     }
@@ -208,7 +214,7 @@ impl MixedFactor {
     /// Gram matrix K_q: one of them at a time is kept on each thread.
     pub fn adjoints_with<R: Send>(
         &self,
-        each: impl Fn(usize, &Adjoint<'_>) -> R + Sync,
+        each: impl Fn(usize, Adjoint<'static>) -> R + Sync,
     ) -> (MixedAdjoint, Vec<R>) {
         let latents: Vec<usize> = (0..self.lowers.len()).collect();
         let parts = linalg::map(&latents, |&q| {
@@ -225,7 +231,7 @@ impl MixedFactor {
             }
             // delta_q and the diagonal of K_q are one.
             let noise = inner.diag().sum();
-            (noise, each(q, &Adjoint::Dense(inner)))
+            (noise, each(q, Adjoint::Dense(inner)))
         });
         let mut adjoint = self.complete_adjoint();
         if let Some(gaps) = &self.gaps {
@@ -310,51 +316,6 @@ impl MixedFactor {
         let gains = self.gaps.as_ref().map(|gaps| gaps.gains(cross));
         super::mixed_posterior::joint(&self.tasks.mixing(), &blocks, gains.as_ref())
     }
-
-    /// Residuals, standard deviations (n, T) and log densities (n, 1) of rows given all others, for
-    /// complete tables: what a latent function says of a row differs from its latent data by `a_q / p_q`
-    /// with variance `1 / p_q`, p_q the diagonal of `A_q^-1`, and the rest is white.
-    pub(super) fn rows_left_out(&self) -> (Array2<f64>, Array2<f64>, Array2<f64>) {
-        let (w, root) = (self.tasks.whitened(), self.tasks.root());
-        let p = self.inverse_diagonals();
-        let parts = &self.solution / &p;
-        let residual = (linalg::matmul(parts.view(), w.t()) + &self.rest) * root;
-        let white = self.tasks.white_precisions() * &root.mapv(|v| v.powi(4));
-        let squares = self.tasks.mixing().mapv(|v| v * v);
-        let variances = linalg::matmul(p.mapv(f64::recip).view(), squares.t()) + white;
-        let quadratic = (&parts * &self.solution).sum_axis(Axis(1))
-            + self.rest.mapv(|v| v * v).sum_axis(Axis(1));
-        let logs = p.mapv(f64::ln).sum_axis(Axis(1));
-        let constant = self.tasks.half_log_det() + 0.5 * LN_TAU * root.len() as f64;
-        let log_density = (logs - quadratic) * 0.5 - constant;
-        (residual, variances.mapv(f64::sqrt), log_density.insert_axis(Axis(1)))
-    }
-
-    /// The same for single entries of complete tables, whose precisions are the diagonal of `A^-1`.
-    pub(super) fn entries_left_out(&self) -> (Array2<f64>, Array2<f64>, Array2<f64>) {
-        let squares = self.tasks.projection().mapv(|v| v * v);
-        let precisions = linalg::matmul(self.inverse_diagonals().view(), squares.t())
-            + self.tasks.white_precisions();
-        let dual = self.dual_table();
-        let residual = &dual / &precisions;
-        let log_density = (precisions.mapv(f64::ln) - &dual * &residual - LN_TAU) * 0.5;
-        (residual, precisions.mapv(|g| g.sqrt().recip()), log_density)
-    }
-
-    /// Covariances (n, T, T) of the observations of each row given all others, for complete tables.
-    pub(super) fn row_covariances_left_out(&self) -> Array3<f64> {
-        let noise = self.tasks.noise().to_dense();
-        let h = self.tasks.mixing();
-        let (p, t) = (self.inverse_diagonals(), self.tasks.n_tasks());
-        let mut out = Array3::zeros((p.nrows(), t, t));
-        for (mut block, row) in out.outer_iter_mut().zip(p.rows()) {
-            // Sigma has the noises delta of the latent functions, which 1 / p holds too.
-            let variances = row.mapv(f64::recip) - self.tasks.noises();
-            block.assign(&linalg::matmul((&h * &variances).view(), h.t()));
-            block += &noise;
-        }
-        out
-    }
 }
 
 impl Factor for MixedFactor {
@@ -426,22 +387,26 @@ impl Factor for MixedFactor {
         Ok(self)
     }
 
-    /// In closed form for rows and entries of complete tables and held means.
+    /// In closed form for rows and entries of complete tables.
     fn leave_out(&self, by: &LeaveOut, means: TaskMeans) -> Result<Residuals> {
-        let (residual, std, log_density) = match by {
-            _ if self.gaps.is_some() || means == TaskMeans::Free => return Err(left_out_refused()),
-            LeaveOut::Row => self.rows_left_out(),
-            LeaveOut::Entry => self.entries_left_out(),
-            _ => return Err(left_out_refused()),
-        };
-        Ok(Residuals { residual, std, log_density })
+        self.left_out(by, means)
     }
 
     fn leave_out_row_covariances(&self, means: TaskMeans) -> Result<Array3<f64>> {
-        match self.gaps.is_some() || means == TaskMeans::Free {
-            true => Err(left_out_refused()),
-            false => Ok(self.row_covariances_left_out()),
+        self.row_covariances_left_out(means)
+    }
+
+    /// Of a complete table one least-squares problem for each latent function and one for what is white;
+    /// of a table with gaps one solve for each coefficient.
+    fn fixed_effects(
+        &self,
+        basis: ArrayView2<f64>,
+        pattern: &Arc<Pattern>,
+    ) -> Result<FixedEffects> {
+        if self.gaps.is_some() {
+            return one_by_one(self, basis, pattern);
         }
+        Ok(self.latent_effects(basis)?.effects(basis, &self.solution, &self.rest))
     }
 
     fn report(&self) -> SolveReport {
@@ -449,15 +414,10 @@ impl Factor for MixedFactor {
     }
 }
 
-fn left_out_refused() -> Error {
-    Error::Incompatible {
-        options: "the solver mixed and closed-form leave-out of anything but rows or entries of a \
-                  complete table at held means"
-            .to_string(),
-        advice:
-            "choose the solver dense, or leave groups of rows out by `FittedMultiTaskGp::k_fold`"
-                .to_string(),
-    }
+/// `(L L')^-1 R`.
+fn both_triangles(lower: &Array2<f64>, rhs: ArrayView2<f64>) -> Array2<f64> {
+    let half = linalg::solve_lower(lower.view(), rhs);
+    linalg::solve_lower_transpose(lower.view(), half.view())
 }
 
 fn log_det(lower: &Array2<f64>) -> f64 {

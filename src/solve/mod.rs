@@ -13,6 +13,7 @@ mod leave_out;
 mod low_rank;
 mod mixed;
 mod mixed_gaps;
+mod mixed_leave_out;
 mod mixed_posterior;
 mod observed;
 mod resolvent;
@@ -303,14 +304,7 @@ pub trait Factor: std::fmt::Debug + Send + Sync {
         basis: ArrayView2<f64>,
         pattern: &Arc<Pattern>,
     ) -> Result<FixedEffects> {
-        let each = |mut columns: Array2<f64>| {
-            for mut column in columns.rows_mut() {
-                let solved = self.solve(pattern.scatter(column.view()).view())?;
-                column.assign(&pattern.gather(solved.view()));
-            }
-            Ok(columns)
-        };
-        solve_entries(each, self.dual().view(), basis, pattern)
+        fixed_effects::one_by_one(self, basis, pattern)
     }
 
     /// The same covariance with the solution for other data less their mean (n, T).

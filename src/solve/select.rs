@@ -130,6 +130,8 @@ pub(crate) struct Problem {
     pub(crate) factored: bool,
     /// Rank of the preconditioner of `cg`, and vectors it has in work.
     pub(crate) cg_vectors: usize,
+    /// Coefficients of a mean to be estimated, each of which takes a solve where no structure serves all.
+    pub(crate) n_coefficients: usize,
     /// Whether parameters are learned, so that many evaluations follow.
     pub(crate) learning: bool,
 }
@@ -207,6 +209,11 @@ impl Problem {
         gaps.or(known).or_else(none)
     }
 
+    /// Doubles that the coefficients of a mean take by their entries at what was observed.
+    fn mean_doubles(&self) -> f64 {
+        3.0 * self.n_coefficients as f64 * self.n_observed as f64
+    }
+
     /// Why the latent functions are no problems of their own.
     fn not_mixed(&self) -> Option<String> {
         if !self.mixed {
@@ -225,7 +232,8 @@ impl Problem {
     fn mixed_doubles(&self) -> f64 {
         let (n, t, q) = (self.n_rows as f64, self.n_tasks as f64, self.n_terms as f64);
         let m = self.n_missing() as f64;
-        let of_gaps = if m > 0.0 { q * n * n + 3.0 * m * m + q * m * n } else { 0.0 };
+        let of_gaps =
+            if m > 0.0 { q * n * n + 3.0 * m * m + q * m * n + self.mean_doubles() } else { 0.0 };
         (3.0 * q + 1.0) * n * n + (q + 10.0) * n * t + t * t + of_gaps
     }
 
@@ -289,7 +297,12 @@ impl Problem {
                     "{table}, one separable term: the Kronecker eigendecomposition and a Schur \
                      complement on what is missing"
                 ),
-                doubles: 5.0 * n * n + 10.0 * n * t + t * m * n + 3.0 * m * m + whole,
+                doubles: 5.0 * n * n
+                    + 10.0 * n * t
+                    + t * m * n
+                    + 3.0 * m * m
+                    + whole
+                    + self.mean_doubles(),
             },
             Candidate {
                 solver: Solver::Congruent,
@@ -298,7 +311,7 @@ impl Problem {
                 why: "complete table, two terms, the second a multiple of the noise: one congruence of \
                       the Gram matrices serves every task"
                     .to_string(),
-                doubles: 8.0 * n * n + 10.0 * n * t + whole,
+                doubles: 8.0 * n * n + 10.0 * n * t + whole + self.mean_doubles(),
             },
             Candidate {
                 solver: Solver::Mixed,
@@ -316,7 +329,7 @@ impl Problem {
                 refusal: None,
                 preferred: self.n_observed <= DENSE_UP_TO,
                 why: format!("{what}: the covariance of {} observations", self.n_observed),
-                doubles: 3.0 * observed * observed + grams + whole,
+                doubles: 3.0 * observed * observed + grams + whole + self.mean_doubles(),
             },
             Candidate {
                 solver: Solver::Cg,
@@ -330,7 +343,8 @@ impl Problem {
                     0.0
                 }) + grams
                     + (self.cg_vectors as f64 + 100.0) * observed
-                    + whole,
+                    + whole
+                    + self.mean_doubles(),
             },
         ]
     }
@@ -378,6 +392,11 @@ pub(crate) fn select(request: Solver, problem: &Problem, memory: usize) -> Resul
         budget: memory,
         advice,
     };
+    // Coefficients may be what does not fit.
+    let fewer = match problem.mean_doubles() * 8.0 > 0.5 * memory as f64 {
+        true => "fit fewer rows, or hold the means (`Mean::Training`)",
+        false => "or fit fewer rows",
+    };
     let serving: Vec<&Candidate> = candidates.iter().filter(|c| c.refusal.is_none()).collect();
     let names = |list: &[&Candidate]| -> String {
         list.iter().map(|c| c.solver.to_string()).collect::<Vec<_>>().join(", ")
@@ -397,7 +416,7 @@ pub(crate) fn select(request: Solver, problem: &Problem, memory: usize) -> Resul
             (Some(c), _) => Ok(Choice { solver: c.solver, why: c.why.clone() }),
             (None, Some(c)) => Err(too_large(
                 c,
-                "no solver serves within it: raise `solver_memory`, or fit fewer rows".to_string(),
+                format!("no solver serves within it: raise `solver_memory`, {fewer}"),
             )),
             (None, None) => Err(Error::Incompatible {
                 options: "this data and any solver".to_string(),
@@ -417,7 +436,7 @@ pub(crate) fn select(request: Solver, problem: &Problem, memory: usize) -> Resul
     if !fits(candidate) {
         let others: Vec<&Candidate> = serving.into_iter().filter(|c| fits(c)).collect();
         let advice = if others.is_empty() {
-            "raise `solver_memory`, or fit fewer rows".to_string()
+            format!("raise `solver_memory`, {fewer}")
         } else {
             format!("raise `solver_memory`, or use one of: {}", names(&others))
         };

@@ -14,7 +14,7 @@ use crate::common::{assert_close, assert_near, dense, normal, smooth_outputs};
 use crate::support::{assert_gradient, differences};
 
 /// Descriptors of T tasks, the last that of the first again where asked for.
-fn places(t: usize, repeated: bool) -> Array2<f64> {
+pub(crate) fn places(t: usize, repeated: bool) -> Array2<f64> {
     let mut z = normal(t, 2, 71) * array![1.0, 30.0] + array![0.0, 100.0];
     if repeated {
         let first = z.row(0).to_owned();
@@ -24,7 +24,7 @@ fn places(t: usize, repeated: bool) -> Array2<f64> {
 }
 
 /// Task covariances of several shapes over T tasks.
-fn covariances(t: usize) -> Vec<Task> {
+pub(crate) fn covariances(t: usize) -> Vec<Task> {
     let sum = Matern32::ard().on([0]) * Rbf::ard().on([1]) + 0.5 * Linear::new(0.3).on([0]);
     vec![
         DescriptorKernel::new(Matern52::ard(), places(t, false).view()),
@@ -34,7 +34,7 @@ fn covariances(t: usize) -> Vec<Task> {
 }
 
 /// Complete data, data with gaps, and a list with an entry measured twice.
-fn layouts() -> Vec<(Dataset, Vec<Solver>)> {
+pub(crate) fn layouts() -> Vec<(Dataset, Vec<Solver>)> {
     let x = normal(11, 2, 72);
     let mut y = smooth_outputs(x.view(), 4, 0.3, 73) + array![3.0, -1.0, 2.0, 0.5];
     let complete = Dataset::new(x.view(), y.view()).unwrap();
@@ -70,7 +70,13 @@ fn of_terms(
     solver: Solver,
     seed: u64,
 ) -> Posterior {
-    let mut model = Model::new(data, terms, noise, &Mean::Training, Scaling::default()).unwrap();
+    let model = Model::new(data, terms, noise, &Mean::Training, Scaling::default()).unwrap();
+    factored(model, false, solver, seed)
+}
+
+/// The posterior of a model at random values of its free parameters.
+pub(crate) fn factored(mut model: Model, restricted: bool, solver: Solver, seed: u64) -> Posterior {
+    model.set_restricted(restricted).unwrap();
     model.select_solver(solver, usize::MAX, true).unwrap();
     let mut natural = model.layout().initial();
     let mut free = model.layout().pack(&natural);

@@ -4,6 +4,7 @@
 mod appended;
 mod common;
 mod congruent;
+mod descriptor_means;
 mod descriptors;
 mod each_task;
 mod engine;

@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayD, Axis, array};
 
 use crate::common::{assert_close, assert_near, normal, smooth_outputs};
 use crate::model_files::assert_round_trip;
+use crate::support::{assert_gradient, differences};
 
 const N: usize = 12;
 const T: usize = 4;
@@ -46,10 +47,24 @@ fn as_paths(parameters: &[(String, ArrayD<f64>)]) -> Vec<(&str, ArrayD<f64>)> {
     parameters.iter().map(|(path, v)| (path.as_str(), v.clone())).collect()
 }
 
+/// Means that are estimated and one that is held, by the likelihood or the restricted one.
+fn means() -> [(Mean, bool); 5] {
+    [
+        (Mean::Constant, false),
+        (Mean::Constant, true),
+        (Mean::linear(), false),
+        (Mean::linear(), true),
+        (Mean::Training, false),
+    ]
+}
+
 #[test]
 fn the_dense_solver_says_the_same() {
     for gaps in [0, 1, 8] {
-        for settings in settings() {
+        for (settings, (mean, reml)) in
+            settings().into_iter().flat_map(|s| means().map(|m| (s.clone(), m)))
+        {
+            let settings = settings.mean(mean).reml(reml).max_iterations(3);
             let gp = settings.clone().solver(Solver::Mixed).fit(&data(gaps)).unwrap();
             assert_eq!(gp.report().solve.solver, "mixed");
             assert!(gp.report().solve.exact);
@@ -66,6 +81,24 @@ fn the_dense_solver_says_the_same() {
     }
 }
 
+#[test]
+fn gradients_with_estimated_means_are_central_differences() {
+    for gaps in [0, 8] {
+        for (settings, (mean, reml)) in
+            settings().into_iter().flat_map(|s| means().map(|m| (s.clone(), m)))
+        {
+            let settings = settings.mean(mean.clone()).reml(reml).max_iterations(2);
+            let gp = settings.solver(Solver::Mixed).fit(&data(gaps)).unwrap();
+            let model = gp.posterior().model();
+            let natural = gp.posterior().natural().to_vec();
+            let (_, found) = model.log_likelihood(&natural).unwrap();
+            let value = |v: &[f64]| model.log_likelihood_value(v).unwrap();
+            let expected = differences(value, &natural, 1e-3);
+            assert_gradient(&found, &expected, 1e-7, 1.0, &format!("{mean:?}, {reml}, {gaps}"));
+        }
+    }
+}
+
 /// The same covariance as a sum of terms with the learned task covariances and noise.
 fn as_terms(gp: &FittedMultiTaskGp) -> FittedMultiTaskGp {
     let [first, rest @ ..] = gp.terms() else { panic!("no terms") };
@@ -73,6 +106,7 @@ fn as_terms(gp: &FittedMultiTaskGp) -> FittedMultiTaskGp {
         .task(first.task.clone())
         .noise(gp.noise())
         .mean(gp.setup().mean)
+        .reml(gp.setup().reml)
         .optimizer(Optimizer::None);
     for term in rest {
         same = same.term(term.kernel.clone(), term.task.clone());
@@ -84,7 +118,10 @@ fn as_terms(gp: &FittedMultiTaskGp) -> FittedMultiTaskGp {
 fn a_sum_of_terms_with_the_same_covariances_says_the_same() {
     let xs = normal(5, 2, 9);
     for gaps in [0, 8] {
-        for settings in settings() {
+        for (settings, (mean, reml)) in
+            settings().into_iter().flat_map(|s| means().map(|m| (s.clone(), m)))
+        {
+            let settings = settings.mean(mean).reml(reml).max_iterations(5);
             let gp = settings.fit(&data(gaps)).unwrap();
             let same = as_terms(&gp);
             assert_eq!(same.report().solve.solver, "dense");
@@ -96,6 +133,11 @@ fn a_sum_of_terms_with_the_same_covariances_says_the_same() {
                 let error = (&gradient[path] - slope).mapv(f64::abs).sum();
                 assert!(error < 1e-8 * size, "{path}: {error:e}");
             }
+            let of_mean = |gp: &FittedMultiTaskGp| {
+                let found = gp.parameters().into_iter().find(|(path, _)| path.starts_with("mean"));
+                found.unwrap().1
+            };
+            assert_close(&of_mean(&gp), &of_mean(&same), 1e-8);
             for uncertainty in [Uncertainty::Std, Uncertainty::Observation] {
                 let (a, b) =
                     (gp.predict(xs.view(), uncertainty), same.predict(xs.view(), uncertainty));
@@ -154,7 +196,9 @@ fn as_many_latent_functions_as_tasks_with_one_kernel_are_one_term() {
             let xs = normal(4, 2, 9);
             let (a, b) =
                 (gp.predict(xs.view(), Uncertainty::Std), one.predict(xs.view(), Uncertainty::Std));
-            assert_close(&a.unwrap().mean, &b.unwrap().mean, 1e-8);
+            let (a, b) = (a.unwrap(), b.unwrap());
+            assert_close(&a.mean, &b.mean, 1e-8);
+            assert_close(&a.std.unwrap(), &b.std.unwrap(), 1e-8);
         }
     }
 }
@@ -297,23 +341,25 @@ fn what_cannot_be_mixed_is_refused() {
     refused(mixed(2).solver(Solver::Kronecker), "no mixing makes");
     refused(MultiTaskGp::new(Rbf::ard()).solver(Solver::Mixed), "needs a mixing");
     refused(mixed(2).optimizer(Optimizer::Alternating), "alternating");
-    refused(mixed(2).reml(true), "reml");
 }
 
 #[test]
 fn rows_and_entries_left_out_are_those_of_the_dense_solver() {
     for settings in settings() {
-        // Constants that are estimated are learned anew from what is left, which is refused here.
-        let estimated = settings.clone().fit(&data(0)).unwrap().leave_one_out(&LeaveOut::Row);
-        assert!(matches!(estimated, Err(Error::Incompatible { .. })));
-        let gp = settings.mean(Mean::Training).fit(&data(0)).unwrap();
-        let same = as_terms(&gp);
-        for by in [LeaveOut::Row, LeaveOut::Entry] {
-            let (a, b) = (gp.leave_one_out(&by).unwrap(), same.leave_one_out(&by).unwrap());
-            assert_close(&a.mean, &b.mean, 1e-8);
-            assert_close(&a.std, &b.std, 1e-8);
+        // Constants that are estimated are learned anew from what is left.
+        for mean in [Mean::Constant, Mean::Training] {
+            let gp = settings.clone().mean(mean).fit(&data(0)).unwrap();
+            let same = as_terms(&gp);
+            for by in [LeaveOut::Row, LeaveOut::Entry] {
+                let (a, b) = (gp.leave_one_out(&by).unwrap(), same.leave_one_out(&by).unwrap());
+                assert_close(&a.mean, &b.mean, 1e-8);
+                assert_close(&a.std, &b.std, 1e-8);
+                assert_close(&a.log_density, &b.log_density, 1e-8);
+            }
+            let of_rows = |gp: &FittedMultiTaskGp| gp.leave_one_row_out_covariances().unwrap();
+            assert_close(&of_rows(&gp), &of_rows(&same), 1e-8);
+            assert!(matches!(gp.leave_one_out(&LeaveOut::Task), Err(Error::Incompatible { .. })));
         }
-        assert!(matches!(gp.leave_one_out(&LeaveOut::Task), Err(Error::Incompatible { .. })));
     }
 }
 

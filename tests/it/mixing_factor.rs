@@ -208,15 +208,36 @@ fn rows_and_entries_are_left_out_as_by_refitting() {
     for (what, case) in cases().into_iter().filter(|(_, c)| c.pattern().is_complete()) {
         println!("{what}");
         let (own, reference) = (case.own(), case.dense());
-        for by in [LeaveOut::Row, LeaveOut::Entry] {
-            let found = own.leave_out(&by, TaskMeans::Held).unwrap();
-            let expected = reference.leave_out(&by, TaskMeans::Held).unwrap();
-            assert_close(&found.residual, &expected.residual, 1e-8);
-            assert_close(&found.std, &expected.std, 1e-8);
-            assert_close(&found.log_density, &expected.log_density, 1e-8);
+        for means in [TaskMeans::Held, TaskMeans::Free] {
+            for by in [LeaveOut::Row, LeaveOut::Entry] {
+                let found = own.leave_out(&by, means).unwrap();
+                let expected = reference.leave_out(&by, means).unwrap();
+                assert_close(&found.residual, &expected.residual, 1e-8);
+                assert_close(&found.std, &expected.std, 1e-8);
+                assert_close(&found.log_density, &expected.log_density, 1e-8);
+            }
+            let found = own.leave_out_row_covariances(means).unwrap();
+            assert_close(&found, &reference.leave_out_row_covariances(means).unwrap(), 1e-8);
         }
-        let found = own.leave_out_row_covariances(TaskMeans::Held).unwrap();
-        assert_close(&found, &reference.leave_out_row_covariances(TaskMeans::Held).unwrap(), 1e-8);
+    }
+}
+
+#[test]
+fn coefficients_of_means_are_those_of_the_dense_model() {
+    let columns = |x: &Array1<f64>| {
+        Array2::from_shape_fn((x.len(), 3), |(i, q)| [1.0, 5.0 + x[i], (2.0 * x[i]).sin()][q])
+    };
+    for (what, case) in cases() {
+        println!("{what}");
+        let (own, dense, f) = (case.own(), case.dense(), columns(&case.x));
+        let a = own.fixed_effects(f.view(), &case.pattern()).unwrap();
+        let b = dense.fixed_effects(f.view(), &case.pattern()).unwrap();
+        assert_close(a.coefficients(), b.coefficients(), 1e-8);
+        assert_near(a.half_log_det(), b.half_log_det(), 1e-9);
+        // Columns that depend on each other are refused.
+        let twice = ndarray::concatenate![Axis(1), f, f];
+        let error = own.fixed_effects(twice.view(), &case.pattern());
+        assert!(matches!(error, Err(coregion::Error::NotPositive { .. })), "{what}");
     }
 }
 

@@ -155,6 +155,40 @@ impl Directions {
         DirectionVariances::new(&self.congruence, stored, rest.as_ref().map(squares), 0)
     }
 
+    /// `sum_j |(P_j w) F(x) L_j^-T - (W_j b) k(x, X) Z_j|^2` for the primal P and dual W of each direction, and
+    /// the same over the directions that are not stored.
+    pub(super) fn unseen_variances(&self, rows: &Rows, weights: ArrayView2<f64>) -> Array2<f64> {
+        let of = |direction: &Direction| {
+            let first = direction.shares(&Rows { cross: &[], ..*rows }, 0.0);
+            (direction.shares(rows, 1.0) - &first, first)
+        };
+        let squares = |(taken, known): &(Array2<f64>, Array2<f64>)| {
+            let product = |a: &Array2<f64>, b: &Array2<f64>| (a * b).sum_axis(Axis(1));
+            [product(known, known), product(known, taken), product(taken, taken)]
+        };
+        let mut out = Array2::zeros((rows.basis.nrows(), weights.ncols()));
+        let mut add = |factors: [Array1<f64>; 3], of_rows: [Array1<f64>; 3]| {
+            for ((factor, of_rows), times) in factors.iter().zip(&of_rows).zip([1.0, 2.0, 1.0]) {
+                out.scaled_add(times, &(&of_rows.view().insert_axis(Axis(1)) * factor));
+            }
+        };
+        let cross = rows.tasks.iter().fold(Array2::zeros(weights.dim()), |sum, b| sum + b);
+        let along = linalg::matmul(self.congruence.primal_vectors().t(), weights);
+        let through = linalg::matmul(self.congruence.dual_vectors().t(), cross.view());
+        for ((direction, u), v) in self.stored.iter().zip(along.rows()).zip(through.rows()) {
+            add([&u * &u, &u * &v, &v * &v], squares(&of(direction)));
+        }
+        if let Some(direction) = &self.rest {
+            // Sigma^1/2 w and Sigma^-1/2 b off the stored directions.
+            let variances = self.congruence.noise_variances().mapv(f64::sqrt);
+            let u = self.congruence.complement((&weights.t() * &variances).view());
+            let v = self.congruence.complement((&cross.t() / &variances).view());
+            let product = |a: &Array2<f64>, b: &Array2<f64>| (a * b).sum_axis(Axis(1));
+            add([product(&u, &u), product(&u, &v), product(&v, &v)], squares(&of(direction)));
+        }
+        out
+    }
+
     pub(super) fn joint(&self, rows: &Rows) -> Array4<f64> {
         let (shares, rest) = self.shares(rows);
         let square = |r: &Array2<f64>| linalg::matmul(r.view(), r.t());

@@ -69,42 +69,61 @@ pub(in crate::solve) fn solve_entries(
 }
 
 impl Entries {
-    /// `H(x) L^-T` for columns F (m, p) at m rows: (m T, r). A task without observations has the mean of
-    /// the coefficients of the others.
-    fn known(&self, basis: ArrayView2<f64>) -> Array2<f64> {
-        let ((m, p), t) = (basis.dim(), self.pattern.n_tasks());
-        let mut columns = Array2::zeros((self.lower.nrows(), m * t));
+    /// The weights (T, T) of the coefficients of the tasks observed in those of all tasks: a task without
+    /// observations has the mean of the coefficients of the others.
+    fn own_weights(&self) -> Array2<f64> {
+        let mut out = Array2::eye(self.pattern.n_tasks());
         let share = 1.0 / self.tasks.len().max(1) as f64;
+        for task in (0..out.ncols()).filter(|&u| self.pattern.rows_of(u).is_empty()) {
+            out[[task, task]] = 0.0;
+            self.tasks.iter().for_each(|&u| out[[u, task]] = share);
+        }
+        out
+    }
+
+    /// `H(x) L^-T` (m S, r) for columns F (m, p) at m rows and coefficients that are those of the tasks
+    /// observed times weights (T, S).
+    fn known(&self, basis: ArrayView2<f64>, weights: ArrayView2<f64>) -> Array2<f64> {
+        let ((m, p), count) = (basis.dim(), weights.ncols());
+        let mut columns = Array2::zeros((self.lower.nrows(), m * count));
         for (place, &task) in self.tasks.iter().enumerate() {
             let rows = place * p..(place + 1) * p;
-            columns.slice_mut(s![rows, task..;t]).assign(&basis.t());
-        }
-        for task in (0..t).filter(|&u| self.pattern.rows_of(u).is_empty()) {
-            for place in 0..self.tasks.len() {
-                let rows = place * p..(place + 1) * p;
-                columns.slice_mut(s![rows, task..;t]).scaled_add(share, &basis.t());
+            for (v, &weight) in weights.row(task).iter().enumerate().filter(|(_, w)| **w != 0.0) {
+                let mut own = columns.slice_mut(s![rows.clone(), v..;count]);
+                own.scaled_add(weight, &basis.t());
             }
         }
         linalg::solve_lower(self.lower.view(), columns.view()).reversed_axes()
     }
 
-    /// `H(x) L^-T - C(x)' Z` (m T, r), for the covariances C(x) of the latent functions at the rows with
-    /// the observations.
-    fn shares(&self, rows: &Rows) -> Array2<f64> {
-        let t = self.pattern.n_tasks();
-        let mut out = self.known(rows.basis);
+    /// `H(x) L^-T - C(x)' Z` (m S, r), for the covariances C(x) of S functions at the rows with the
+    /// observations.
+    fn shares_of(&self, rows: &Rows, weights: ArrayView2<f64>) -> Array2<f64> {
+        let count = weights.ncols();
+        let mut out = self.known(rows.basis, weights);
         for (cross, task) in rows.cross.iter().zip(rows.tasks) {
             for &u in &self.tasks {
                 let cross = cross.select(Axis(1), self.pattern.rows_of(u));
                 let own = self.halves.slice(s![.., self.pattern.span(u)]);
                 // A sum in an order that does not depend on where in memory the parts lie.
                 let through = cross.dot(&own.t()); // (m, r)
-                for v in 0..t {
-                    out.slice_mut(s![v..;t, ..]).scaled_add(-task[[u, v]], &through);
+                for v in 0..count {
+                    out.slice_mut(s![v..;count, ..]).scaled_add(-task[[u, v]], &through);
                 }
             }
         }
         out
+    }
+
+    /// The same for the latent functions of the tasks.
+    fn shares(&self, rows: &Rows) -> Array2<f64> {
+        self.shares_of(rows, self.own_weights().view())
+    }
+
+    pub(super) fn unseen_variances(&self, rows: &Rows, weights: ArrayView2<f64>) -> Array2<f64> {
+        let weights = linalg::matmul(self.own_weights().view(), weights);
+        let shares = self.shares_of(rows, weights.view());
+        Shares { shares, n_tasks: weights.ncols() }.variances().0
     }
 
     pub(super) fn row_covariances(&self, rows: &Rows) -> Shares {

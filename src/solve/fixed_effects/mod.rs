@@ -14,11 +14,12 @@
 //! - what is not known of beta adds `|F(x) L^-T - c' Z|^2` to the variance of a latent function whose
 //!   covariances with the observations are c (universal kriging; Rasmussen & Williams 2006, eq. 2.42).
 //!
-//! For a complete table everything is diagonal in the directions of the congruence ([`directions`]); in
-//! general Z is held by its entries at what was observed ([`entries`]).
+//! For a complete table everything is diagonal in the directions of the congruence ([`directions`]), or in
+//! the coordinates of a mixing ([`latents`]); in general Z is held by its entries at what was observed ([`entries`]).
 
 mod directions;
 mod entries;
+mod latents;
 
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ use crate::op::{Adjoint, MaskedKronecker, NoiseMatrix, Pattern};
 
 pub(super) use directions::Directions;
 pub(super) use entries::{Entries, solve_entries};
+pub(super) use latents::Contrasts;
+pub(crate) use latents::Latents;
 
 /// The coefficients of a linear mean in the data of a factor, and what is not known of them.
 ///
@@ -60,6 +63,7 @@ pub struct FixedEffects {
 enum Taken {
     Directions(Box<Directions>),
     Entries(Box<Entries>),
+    Latents(Box<Latents>),
 }
 
 /// The rows at which the uncertainty of a mean is wanted.
@@ -91,6 +95,23 @@ impl FixedEffects {
         FixedEffects { coefficients, half_log_det, taken }
     }
 
+    pub(super) fn of_latents(
+        coefficients: Array2<f64>,
+        half_log_det: f64,
+        latents: Latents,
+    ) -> Self {
+        let taken = Taken::Latents(Box::new(latents));
+        FixedEffects { coefficients, half_log_det, taken }
+    }
+
+    /// The problems of mixed latent functions of a complete table, where they are that.
+    pub(crate) fn as_latents(&self) -> Option<&Latents> {
+        match &self.taken {
+            Taken::Latents(latents) => Some(latents),
+            _ => None,
+        }
+    }
+
     /// beta (p, T). A task without observations has the mean of the other tasks' coefficients.
     pub fn coefficients(&self) -> &Array2<f64> {
         &self.coefficients
@@ -105,7 +126,7 @@ impl FixedEffects {
     pub(crate) fn at_rows(self) -> Self {
         let taken = match self.taken {
             Taken::Directions(directions) => Taken::Directions(Box::new(directions.at_rows())),
-            entries @ Taken::Entries(_) => entries,
+            other => other,
         };
         FixedEffects { taken, ..self }
     }
@@ -115,6 +136,29 @@ impl FixedEffects {
         match &self.taken {
             Taken::Directions(directions) => Box::new(directions.row_covariances(rows)),
             Taken::Entries(entries) => Box::new(entries.row_covariances(rows)),
+            Taken::Latents(latents) => Box::new(latents.row_covariances(rows)),
+        }
+    }
+
+    /// Variances (m, S) of the means of tasks that were not seen at some rows, less what the observations say of
+    /// them: their coefficients are those of the training tasks times weights (T, S), and the matrices of the
+    /// rows their covariances (T, S) with the training tasks.
+    ///
+    /// # Errors
+    /// [`Error::Incompatible`] for mixed latent functions, which say nothing of other tasks.
+    pub(crate) fn unseen_variances(
+        &self,
+        rows: &Rows,
+        weights: ArrayView2<f64>,
+    ) -> Result<Array2<f64>> {
+        match &self.taken {
+            Taken::Directions(directions) => Ok(directions.unseen_variances(rows, weights)),
+            Taken::Entries(entries) => Ok(entries.unseen_variances(rows, weights)),
+            Taken::Latents(_) => Err(Error::Incompatible {
+                options: "a mixing and tasks that were not seen".to_string(),
+                advice: "fit with a kernel over descriptors of the tasks as the task covariance"
+                    .to_string(),
+            }),
         }
     }
 
@@ -123,6 +167,7 @@ impl FixedEffects {
         match &self.taken {
             Taken::Directions(directions) => directions.joint(rows),
             Taken::Entries(entries) => entries.joint(rows),
+            Taken::Latents(latents) => latents.joint(rows),
         }
     }
 
@@ -136,6 +181,7 @@ impl FixedEffects {
         match &self.taken {
             Taken::Directions(directions) => directions.draws(rows, count, normal),
             Taken::Entries(entries) => entries.draws(rows, count, normal),
+            Taken::Latents(latents) => latents.draws(rows, count, normal),
         }
     }
 
@@ -149,7 +195,7 @@ impl FixedEffects {
     ) -> Array1<f64> {
         match &self.taken {
             // A complete table misses nothing.
-            Taken::Directions(_) => Array1::zeros(missing.len()),
+            Taken::Directions(_) | Taken::Latents(_) => Array1::zeros(missing.len()),
             Taken::Entries(entries) => entries.missing_variances(rows, noise, missing),
         }
     }
@@ -182,6 +228,8 @@ impl FixedEffects {
                 }
                 adjoints.noise.add_dense(&entries.noise_adjoint(), noise);
             }
+            // Their factor has no such adjoints: [`Latents::add_kernel`] and [`Latents::add_mixing`].
+            Taken::Latents(_) => {}
         }
     }
 
@@ -200,6 +248,7 @@ impl FixedEffects {
                     }
                 }
             }
+            Taken::Latents(_) => {}
         }
     }
 
@@ -213,6 +262,7 @@ impl FixedEffects {
         match &self.taken {
             Taken::Directions(directions) => directions.row_doubles(),
             Taken::Entries(entries) => entries.row_doubles(),
+            Taken::Latents(latents) => latents.row_doubles(),
         }
     }
 }
@@ -246,6 +296,22 @@ pub(crate) fn profiled(
     let effects = factor.fixed_effects(basis, pattern)?;
     let residuals = &data - &linalg::matmul(basis, effects.coefficients.view());
     Ok((factor.with_data(residuals.view())?, effects))
+}
+
+/// The coefficients by one solve with a factor for each.
+pub(super) fn one_by_one<F: Factor + ?Sized>(
+    factor: &F,
+    basis: ArrayView2<f64>,
+    pattern: &Arc<Pattern>,
+) -> Result<FixedEffects> {
+    let each = |mut columns: Array2<f64>| {
+        for mut column in columns.rows_mut() {
+            let solved = factor.solve(pattern.scatter(column.view()).view())?;
+            column.assign(&pattern.gather(solved.view()));
+        }
+        Ok(columns)
+    };
+    solve_entries(each, factor.dual().view(), basis, pattern)
 }
 
 /// Two covariances added.

@@ -18,6 +18,7 @@ fn problem(n_rows: usize, n_tasks: usize, n_missing: usize) -> Problem {
         full_noise: false,
         factored: false,
         cg_vectors: 600,
+        n_coefficients: 0,
         learning: true,
     }
 }
@@ -54,6 +55,13 @@ fn latent_functions_are_solved_one_by_one() {
     assert_eq!(chosen(mixed(problem(1000, 1000, 0))), Solver::Mixed);
     assert_eq!(chosen(mixed(problem(1000, 1000, 2000))), Solver::Mixed);
     assert_eq!(chosen(mixed(problem(1000, 100, 5000))), Solver::Cg);
+    // Constants decouple in a complete table only.
+    let constants = |m| Problem { n_coefficients: 1000, ..mixed(problem(1000, 1000, m)) };
+    assert_eq!(chosen(constants(0)), Solver::Mixed);
+    let text = select(Solver::Auto, &constants(10), MEMORY).unwrap_err().to_string();
+    assert!(text.contains("hold the means"), "{text}");
+    let few = Problem { n_coefficients: 100, ..mixed(problem(500, 100, 10)) };
+    assert_eq!(chosen(few), Solver::Mixed);
     assert_eq!(chosen(mixed(problem(50, 10, 100))), Solver::Mixed); // cheaper than dense
     assert_eq!(chosen(mixed(problem(100, 10, 950))), Solver::Dense);
     assert_eq!(chosen(Problem { known_noise: true, ..mixed(problem(50, 10, 0)) }), Solver::Dense);
