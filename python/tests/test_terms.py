@@ -137,9 +137,8 @@ def test_fitted_terms_say_the_same_again(fitted: cg.MultiTaskGP) -> None:
 
 
 def test_values_are_held_and_tied_by_their_paths() -> None:
-    gp = cg.MultiTaskGP(
-        terms=terms(), fixed=[SLOW], ties=[("terms[0].task.kappa", "terms[1].task.variances")]
-    )
+    own = "terms[1].task.variances"
+    gp = cg.MultiTaskGP(terms=terms(), fixed=[SLOW], ties=[("terms[0].task.kappa", own)])
     pairs = [(kernels.RBF(1.5), tasks.LowRank(rank=1)), (kernels.RBF(), tasks.Diagonal())]
     found = gp.set_params(terms=pairs).fit(*table(30)).parameters_
     assert float(found[SLOW].item()) == 1.5
