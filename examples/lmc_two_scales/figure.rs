@@ -93,5 +93,8 @@ fn draw_variogram(
         .draw_series(points.map(|(&lag, &v)| Circle::new((lag, v), 4, BLACK.filled())))?
         .label("measured")
         .legend(|(x, y)| Circle::new((x + 8, y), 4, BLACK.filled()));
-    legend(&mut chart, SeriesLabelPosition::LowerRight, 18, 14)
+    if t == SHOWN[0] {
+        legend(&mut chart, SeriesLabelPosition::UpperLeft, 18, 14)?;
+    }
+    Ok(())
 }
