@@ -10,6 +10,7 @@ use crate::drawing::{Area, BLUE, FONT, RED};
 
 /// Correlations between tasks and, where known, their standard errors.
 pub(crate) struct Correlations<'a> {
+    pub(crate) title: &'a str,
     pub(crate) names: &'a [String],
     pub(crate) values: ArrayView2<'a, f64>,
     pub(crate) errors: Option<ArrayView2<'a, f64>>,
@@ -27,12 +28,8 @@ fn shade(correlation: f64) -> RGBColor {
 pub(crate) fn draw_correlations(area: &Area, c: &Correlations) -> Result<(), Box<dyn Error>> {
     let n = c.names.len();
     let end = n as f64;
-    let title = match c.errors {
-        Some(_) => "Task correlations ± standard errors",
-        None => "Task correlations",
-    };
     let mut chart = ChartBuilder::on(area)
-        .caption(title, (FONT, 20).into_font())
+        .caption(c.title, (FONT, 20).into_font())
         .margin(16)
         .x_label_area_size(7)
         .y_label_area_size(55)

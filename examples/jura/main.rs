@@ -107,6 +107,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let measured = validation.metals.column(cd.target);
     let (without, with) = (shown.without.0.mean.mapv(f64::exp), shown.with.0.mean.mapv(f64::exp));
     let correlation = best.gp.task_correlation();
+    let errors = best.gp.task_correlation_std_error().map(|e| e.view());
     let path = drawing::place("jura.svg")?;
     figure::draw(
         &path,
@@ -123,9 +124,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             ],
         },
         &heatmap::Correlations {
+            title: match errors {
+                Some(_) => "Task correlations ± standard errors",
+                None => "Task correlations",
+            },
             names: best.gp.task_names(),
             values: correlation.view(),
-            errors: best.gp.task_correlation_std_error().map(|e| e.view()),
+            errors,
         },
     )?;
     println!("Figure: {}", drawing::shown(&path));

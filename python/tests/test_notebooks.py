@@ -79,7 +79,7 @@ def outputs(notebook: Any) -> list[Any]:
 def test_notebooks_are_there() -> None:
     """None was lost."""
     needs(to_execute=False)
-    assert len(NOTEBOOKS) == 5
+    assert len(NOTEBOOKS) == 8
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""Numbers of other software: every case of tests/reference that one separable term covers."""
+"""Numbers of other software: every case of tests/reference."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from coregion import kernels, tasks
 
 FOLDER = Path(__file__).parents[2] / "tests" / "reference"
 SOLVERS = ["kronecker", "choleskys", "schur", "dense"]
+FORMS = ["free-form", "fixed", "low-rank"]
+"""The task covariances of `task_forms`, in its order."""
 
 
 def load(name: str) -> dict[str, Any]:
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def cases(name: str, key: str = "cases") -> list[Any]:
-    """The cases of a file that one separable term covers, by name."""
-    found = [case for case in load(name)[key] if len(case.get("terms", [0])) == 1]
+def cases(name: str, key: str = "cases", *, n_terms: int = 1) -> list[Any]:
+    """The cases of a file with that many separable terms, by name."""
+    found = [case for case in load(name)[key] if len(case.get("terms", [0])) == n_terms]
     return [pytest.param(case, id=f"{name}-{case['name']}") for case in found]
 
 
@@ -46,11 +48,12 @@ def near(found: Any, expected: Any, rtol: float = 1e-8) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=rtol * np.abs(expected).max())
 
 
-def held(kernel: Any, task: Any, noise: Any, solver: str = "auto") -> cg.MultiTaskGP:
+def held(kernel: Any, task: Any, noise: Any, solver: str = "auto", terms: Any = None) -> cg.MultiTaskGP:
     """A model evaluated at the values given."""
     return cg.MultiTaskGP(
         kernel=kernel,
         task=task,
+        terms=terms,
         noise=np.asarray(noise),
         optimizer=None,
         normalize_x=False,
@@ -67,6 +70,12 @@ def task_forms(term: dict[str, Any]) -> list[tasks.Task]:
         tasks.Fixed(term["B"]),
         tasks.LowRank(rank=len(term["W"][0]), W=term["W"], kappa=term["kappa"]),
     ]
+
+
+def held_sum(case: dict[str, Any], form: int, noise: Any, solver: str) -> cg.MultiTaskGP:
+    """The sum of all terms of a case, each B in that form."""
+    terms = [(kernel(term["kernel"]), task_forms(term)[form]) for term in case["terms"]]
+    return held(None, None, noise, solver, terms)
 
 
 @pytest.mark.parametrize("case", cases("sklearn", "kernels") + cases("gpytorch", "kernels"))
@@ -134,6 +143,44 @@ def test_lists_of_observations(case: dict[str, Any], solver: str) -> None:
             rows = np.arange(len(at))
             cov = gp.predict(case["Xs"], return_cov=True)[1]
             near(cov[rows[:, None], at[:, None], rows, at], case["latent_cov"])
+
+
+@pytest.mark.parametrize("form", range(len(FORMS)), ids=FORMS)
+@pytest.mark.parametrize("solver", ["auto", "dense"])
+@pytest.mark.parametrize("case", cases("gpytorch", n_terms=2))
+def test_sums_of_terms(case: dict[str, Any], solver: str, form: int) -> None:
+    gp = held_sum(case, form, case["noise_covariance"], solver).fit(case["X"], case["Y"])
+    assert gp.report_.solver == "dense"
+    assert gp.report_.exact
+    near(gp.log_marginal_likelihood_, case["lml"])
+    for found, term in zip(gp.task_covariances_, case["terms"], strict=True):
+        near(found, term["B"])
+    mean, cov = gp.predict(case["Xs"], return_cov=True)
+    near(mean, case["mean"])
+    near(cov, case["latent_cov"])
+    variance = np.einsum("itit->it", np.array(case["latent_cov"]))
+    near(gp.predict(case["Xs"], return_std=True)[1] ** 2, variance)
+    observed = gp.predict(case["Xs"], return_std=True, include_noise=True)[1]
+    near(observed**2, variance + np.diag(case["noise_covariance"]))
+
+
+@pytest.mark.parametrize("form", range(len(FORMS)), ids=FORMS)
+@pytest.mark.parametrize("solver", ["auto", "dense"])
+@pytest.mark.parametrize("case", cases("gpy", n_terms=2))
+def test_sums_of_terms_of_lists_of_observations(case: dict[str, Any], solver: str, form: int) -> None:
+    # GPy adds 1e-8 to the diagonal of every covariance that it inverts.
+    gp = held_sum(case, form, np.array(case["per_task_noise"]) + 1e-8, solver)
+    gp.fit(case["X"], case["y"], tasks=case["task"])
+    near(gp.log_marginal_likelihood_, case["lml"])
+    mean, std = gp.predict(case["Xs"], tasks=case["task_s"], return_std=True)
+    near(mean, case["mean"])
+    near(std**2, case["latent_var"])
+
+
+def test_every_case_of_other_software_is_there() -> None:
+    found = {name: [len(case["terms"]) for case in load(name)["cases"]] for name in ("gpytorch", "gpy")}
+    assert sorted(found["gpytorch"]) == [1] * 7 + [2] * 3
+    assert sorted(found["gpy"]) == [1, 2]
 
 
 def dense_case(name: str) -> dict[str, Any]:

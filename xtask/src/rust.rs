@@ -8,7 +8,7 @@ use crate::step::{Outcome, Step, cannot_run, cargo, is_required, run, succeeds};
 /// Packages that need no Python.
 const PACKAGES: &str = "-p coregion -p coregion-stubs -p xtask";
 /// The examples, in `examples`.
-const EXAMPLES: [&str; 8] = [
+const EXAMPLES: [&str; 9] = [
     "jura",
     "irish_wind",
     "river_flow",
@@ -17,6 +17,7 @@ const EXAMPLES: [&str; 8] = [
     "wind_gaps",
     "space_time",
     "warped_metals",
+    "lmc_two_scales",
 ];
 /// Where the figures of the examples and what they print go, relative to the root of the workspace.
 pub(crate) const FIGURES: &str = "target/figures";
