@@ -227,7 +227,7 @@ impl RowCovariances for LatentShares<'_> {
 
     fn block(&self, i: usize, rows: &[usize], columns: &[usize]) -> Array2<f64> {
         let h = self.tasks.mixing();
-        let left = h.select(Axis(0), rows) * &self.latent.row(i);
+        let left = h.select(Axis(0), rows) * self.latent.row(i);
         let out = linalg::matmul(left.view(), h.select(Axis(0), columns).t());
         out + self.tasks.white_covariance(rows, columns) * self.white[i]
     }
