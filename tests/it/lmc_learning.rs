@@ -54,7 +54,8 @@ fn planted_scales_are_found() {
         let one = settings.task(FreeForm::new()).fit(&data).unwrap();
         assert!(value > one.log_marginal_likelihood() + 10.0, "{seed}: {value}");
         let [slow, fast] = lengthscales(&gp)[..] else { panic!() };
-        assert!((slow / 2.5).ln().abs() < 0.4 && (fast / 0.3).ln().abs() < 0.2, "{slow} {fast}");
+        // One draw of twelve lengthscales tells the slow one to a factor, a hundred the fast one well.
+        assert!((slow / 2.5).ln().abs() < 0.7 && (fast / 0.3).ln().abs() < 0.2, "{slow} {fast}");
     }
 }
 
