@@ -215,7 +215,8 @@ fn added_rows_are_part_of_the_prediction() {
     let y = smooth_outputs(x.view(), 4, 0.3, 78);
     let first = Dataset::new(x.slice(s![..38, ..]), y.slice(s![..38, ..])).unwrap();
     let task = DescriptorKernel::with_diagonal(Matern32::ard(), places(4, false).view());
-    let gp = MultiTaskGp::new(Rbf::ard()).task(task).noise(Noise::Shared).fit(&first).unwrap();
+    let settings = MultiTaskGp::new(Rbf::ard()).task(task).noise(Noise::Shared);
+    let gp = settings.mean(Mean::Training).fit(&first).unwrap();
     let more = gp.condition(x.slice(s![38.., ..]), y.slice(s![38.., ..])).unwrap();
     assert!(more.posterior().factor().is_partial());
     let zs = array![[0.2, 110.0], [-1.0, 80.0]];
