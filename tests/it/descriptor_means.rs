@@ -98,9 +98,13 @@ impl<'a> Kriged<'a> {
         let term = &model.terms()[0];
         let (weights, errors, spread) = self.kriging();
         let k = term.cross(natural, xs.view(), model.x());
-        let c = dense::covariance(k.view(), self.cross.t(), None).select(Axis(1), &self.observed);
+        let (t, s) = self.cross.dim();
+        let c = Array2::from_shape_fn((k.nrows() * s, k.ncols() * t), |(p, q)| {
+            k[[p / s, q / t]] * self.cross[[q % t, p % s]]
+        });
+        let c = c.select(Axis(1), &self.observed);
         let f = columns(xs, self.coefficients.nrows());
-        let (m, s) = (xs.nrows(), self.own.len());
+        let m = xs.nrows();
         let table = |flat: Array1<f64>| flat.to_shape((m, s)).unwrap().to_owned();
         let known = c.dot(&dense::solve(&self.lower, &self.residuals)).remove_axis(Axis(1));
         let mean = table(known) + f.dot(&self.coefficients).dot(&weights);
