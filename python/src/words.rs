@@ -1,7 +1,7 @@
 //! Messages of the core in the words of the Python package.
 
 /// What the core calls a thing, and what a Python user types. Longer names first.
-const WORDS: [(&str, &str); 15] = [
+const WORDS: [(&str, &str); 17] = [
     ("`Dataset::append_with_noise_variances`", "give `noise_variance`"),
     ("`Dataset::append`", "leave `noise_variance` out"),
     ("give variances with `Dataset::with_noise_variances`", "give `noise_variance`"),
@@ -15,6 +15,8 @@ const WORDS: [(&str, &str); 15] = [
     ("`Uncertainty::Observation`", "`include_noise=True`"),
     ("`LoadOptions::memory_budget`", "`memory_budget`"),
     ("`LowRank::plus_noise`", "`LowRank(residual=\"noise\")`"),
+    ("`Mean::Training`", "`mean=\"training\"`"),
+    ("`MixedFactor::adjoints_with`, or", ""),
     ("`Noise::PerTask`", "`noise=\"per-task\"`"),
     ("`coregion::load`", "`coregion.load`"),
     ("`Uncertainty::None` and standard deviations", "a prediction without `return_std`"),

@@ -29,7 +29,7 @@ def matern32(a: np.ndarray, b: np.ndarray, lengthscale: np.ndarray) -> np.ndarra
 
 def test_likelihood_and_unseen_tasks_equal_the_dense_formulas() -> None:
     (X, Y), Z = table(), places()
-    gp = cg.MultiTaskGP(RBF(), Kernel(Matern32(), Z, diagonal=True), "shared").fit(X, Y)
+    gp = cg.MultiTaskGP(RBF(), Kernel(Matern32(), Z, diagonal=True), "shared", mean="training").fit(X, Y)
     assert gp.report_.solver == "kronecker"
     p = gp.parameters_
     variance, diagonal = float(p["terms[0].task.variance"]), float(p["terms[0].task.diagonal"])
