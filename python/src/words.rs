@@ -16,7 +16,7 @@ const WORDS: [(&str, &str); 17] = [
     ("`LoadOptions::memory_budget`", "`memory_budget`"),
     ("`LowRank::plus_noise`", "`LowRank(residual=\"noise\")`"),
     ("`Mean::Training`", "`mean=\"training\"`"),
-    ("`MixedFactor::adjoints_with`, or", ""),
+    ("`MixedFactor::adjoints_with`, or the solver dense", "the solver dense"),
     ("`Noise::PerTask`", "`noise=\"per-task\"`"),
     ("`coregion::load`", "`coregion.load`"),
     ("`Uncertainty::None` and standard deviations", "a prediction without `return_std`"),
