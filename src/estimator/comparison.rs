@@ -146,7 +146,7 @@ pub struct ComparedModel {
 /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
 /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
 /// # let data = Dataset::new(x.view(), y.view())?;
-/// let gp = MultiTaskGp::new(Rbf::ard());
+/// let gp = MultiTaskGp::new(Rbf::ard()).mean(Mean::Training);
 /// let table = coregion::estimator::compare(&data, &LeaveOut::Entry, [
 ///     ("independent", gp.clone().task(Diagonal::new())),
 ///     ("rank 1", gp.task(LowRank::new(1))),

@@ -49,7 +49,8 @@ impl Posterior {
     /// # use ndarray::array;
     /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
     /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
-    /// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+    /// # let data = Dataset::new(x.view(), y.view())?;
+    /// # let gp = MultiTaskGp::new(Rbf::ard()).mean(Mean::Training).fit(&data)?;
     /// let held = gp.posterior().leave_out(&LeaveOut::Row)?;
     /// let free = gp.posterior().leave_out_with_free_means(&LeaveOut::Row)?;
     /// assert!(free.std[[0, 0]] > held.std[[0, 0]]);

@@ -184,7 +184,8 @@ pub trait RowCovariances {
 /// # use ndarray::array;
 /// # let x = array![[0.0], [1.0], [2.0], [3.0], [4.0]];
 /// # let y = array![[0.0, 0.3], [0.8, 0.7], [0.9, 1.1], [0.1, 0.4], [-0.8, -0.9]];
-/// # let gp = MultiTaskGp::new(Rbf::ard()).fit(&Dataset::new(x.view(), y.view())?)?;
+/// # let data = Dataset::new(x.view(), y.view())?;
+/// # let gp = MultiTaskGp::new(Rbf::ard()).mean(Mean::Training).fit(&data)?;
 /// let factor = gp.posterior().factor();
 /// let mean = y.mean_axis(ndarray::Axis(0)).unwrap();
 /// let alpha = factor.solve((&y - &mean).view())?;
