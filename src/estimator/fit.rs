@@ -22,7 +22,7 @@ use crate::gp::{
 use crate::learn::{Interruption, Stop, TracePoint};
 use crate::linalg;
 use crate::op::{NoiseMatrix, correlation};
-use crate::solve::{CgSettings, SolveReport, Solver};
+use crate::solve::{CgSettings, RANK_TOL, SolveReport, Solver};
 use crate::task::{NOISE_FLOOR, Noise};
 
 /// Tasks up to which the rank of B is looked at.
@@ -31,6 +31,8 @@ const RANK_UP_TO: usize = 500;
 const MOST_RESTARTS: usize = 100_000;
 /// Below this share of the information signal and noise count as not told apart.
 const IDENTIFIED_FROM: f64 = 1e-3;
+/// Nats that the log-likelihood of a Gram matrix that was cut off may be uncertain by, without a word.
+const ROUGH_BOUND: f64 = 0.1;
 
 pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiTaskGp> {
     let clock = Instant::now();
@@ -50,6 +52,13 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         });
     }
     settings.cg.check()?;
+    if settings.rank_tol != RANK_TOL && settings.solver != Solver::LowRank {
+        return Err(Error::Incompatible {
+            options: format!("rank_tol and the solver '{}'", settings.solver),
+            advice: "it is for the solver low-rank: choose that, or leave `rank_tol` out"
+                .to_string(),
+        });
+    }
     let structure = Structure {
         terms: settings.coregionalization(data.n_tasks())?,
         noise: settings.noise.clone(),
@@ -122,6 +131,9 @@ pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<FittedMultiT
         && reached > tolerance
     {
         warnings.push(Warning::ResidualAboveTolerance { reached });
+    }
+    if let Some(bound) = solve.log_likelihood_bound.filter(|bound| *bound > ROUGH_BOUND) {
+        warnings.push(Warning::RoughRank { bound });
     }
     if !converged {
         warnings.push(Warning::NotConverged { gradient_norm, stop });

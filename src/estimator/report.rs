@@ -68,6 +68,12 @@ pub enum Warning {
         /// Relative residual reached.
         reached: f64,
     },
+    /// The Gram matrix was cut off so early that the log-likelihood is uncertain; means and standard
+    /// deviations are too, and the latter may vanish.
+    RoughRank {
+        /// Nats that the log-likelihood is away from the exact one at most.
+        bound: f64,
+    },
     /// A task without observations: it is predicted from its prior given B.
     TaskWithoutData {
         /// Name of the task.
@@ -158,6 +164,12 @@ impl fmt::Display for Warning {
                 f,
                 "the iterative solver ended at a relative residual of {}, above its tolerance",
                 number(*reached)
+            ),
+            Warning::RoughRank { bound } => write!(
+                f,
+                "the Gram matrix was cut off: the log-likelihood is known to {} nats only, and standard \
+                 deviations may be far too small: lower `rank_tol`",
+                number(*bound)
             ),
             Warning::TaskWithoutData { name } => {
                 write!(

@@ -324,7 +324,10 @@ fn rows_can_be_added() {
     let conditioned = |solver| {
         let gp = MultiTaskGp::new(problem.kernel.clone()).task(problem.task.clone());
         let gp = gp.noise(Noise::Variances(problem.noise.clone())).optimizer(Optimizer::None);
-        let gp = gp.normalize_x(false).normalize_y(false).solver(solver).rank_tol(TINY);
+        let mut gp = gp.normalize_x(false).normalize_y(false).solver(solver);
+        if solver == Solver::LowRank {
+            gp = gp.rank_tol(TINY);
+        }
         let gp = gp.fit(&data).unwrap();
         gp.condition(problem.x.slice(new), problem.y.slice(new)).unwrap()
     };
@@ -351,6 +354,12 @@ fn what_it_does_not_serve_is_refused_or_said() {
         let error = gp.clone().rank_tol(share).fit(&problem.dataset()).unwrap_err();
         assert!(matches!(error, Error::InvalidValue { argument, .. } if argument == "rank_tol"));
     }
+    let error = MultiTaskGp::new(Rbf::ard()).rank_tol(1e-6).fit(&problem.dataset()).unwrap_err();
+    assert!(error.to_string().contains("it is for the solver low-rank"), "{error}");
+    // What is cut off early says so.
+    let loose = gp.clone().rank_tol(0.1).fit(&problem.dataset()).unwrap();
+    let of_rank = |w: &coregion::estimator::Warning| w.to_string().contains("lower `rank_tol`");
+    assert!(loose.report().warnings.iter().any(of_rank), "{}", loose.report());
     // Lengthscales far below the spacing: every column says something of its own.
     let rough = MultiTaskGp::new(Rbf::isotropic(1e-3).fix("lengthscale")).solver(Solver::LowRank);
     let rough = rough.rank_tol(1e-6).fit(&problem.dataset()).unwrap();

@@ -68,10 +68,10 @@ pub(in crate::solve) fn complete_row_covariances(
 /// The refusal of a factor that has no precision to take blocks of.
 pub(in crate::solve) fn not_exact(solver: &str) -> Error {
     Error::Incompatible {
-        options: format!("closed-form leave-out and the solver {solver} for so many observations"),
+        options: format!("closed-form leave-out and the solver {solver} for this data"),
         advice:
-            "it reads blocks of the inverse covariance: choose an exact solver, or leave groups \
-                 of rows out by `FittedMultiTaskGp::k_fold`"
+            "it reads blocks of the inverse covariance: choose the solver dense where the data are \
+                 few enough, or leave groups of rows out by `FittedMultiTaskGp::k_fold`"
                 .to_string(),
     }
 }
