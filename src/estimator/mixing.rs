@@ -16,11 +16,11 @@ const LOST_BELOW: f64 = 1e-3;
 impl MultiTaskGp {
     /// Mixes independent latent functions, `f = H g`, by a structure that costs one scalar problem for
     /// each latent function whatever the number of tasks: m n^3 multiply-adds an evaluation, with the
-    /// solver [`crate::Solver::Mixed`]. Takes the place of a task covariance; the kernel is copied for
+    /// solver [`crate::solve::Solver::Mixed`]. Takes the place of a task covariance; the kernel is copied for
     /// each latent function, with parameters of its own (`terms[q].kernel`).
     ///
     /// Tables with up to about 2 n gaps are served exactly by the same solver. Others go to the dense
-    /// solver, exact too, or beyond its limit to [`crate::Solver::Cg`], as noise variances that are known for
+    /// solver, exact too, or beyond its limit to [`crate::solve::Solver::Cg`], as noise variances that are known for
     /// each observation do.
     ///
     /// ```

@@ -445,10 +445,10 @@ impl MultiTaskGp {
     /// Learns the parameters from a data set.
     ///
     /// # Errors
-    /// [`Error::InvalidValue`], [`Error::UnknownName`], [`Error::Shape`] for settings that do not
-    /// fit the data; [`Error::MissingValue`] for [`Optimizer::None`] with a value missing;
-    /// [`Error::NotPositive`] where the kernel is no covariance on these inputs;
-    /// [`Error::Cancelled`] where the observer ended the work.
+    /// [`crate::Error::InvalidValue`], [`crate::Error::UnknownName`], [`crate::Error::Shape`] for settings that do not
+    /// fit the data; [`crate::Error::MissingValue`] for [`Optimizer::None`] with a value missing;
+    /// [`crate::Error::NotPositive`] where the kernel is no covariance on these inputs;
+    /// [`crate::Error::Cancelled`] where the observer ended the work.
     pub fn fit(&self, data: &Dataset) -> Result<FittedMultiTaskGp> {
         fit::fit(self, data)
     }
@@ -470,7 +470,7 @@ impl MultiTaskGp {
     /// ```
     ///
     /// # Errors
-    /// As [`MultiTaskGp::fit`]; [`Error::Layout`] naming a task without observations.
+    /// As [`MultiTaskGp::fit`]; [`crate::Error::Layout`] naming a task without observations.
     pub fn fit_single_tasks(&self, data: &Dataset) -> Result<SingleTaskGps> {
         SingleTaskGps::fit(self, data)
     }

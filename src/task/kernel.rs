@@ -52,7 +52,7 @@ const FLOOR: f64 = 1e-3;
 
 /// B = variance k(Z, Z) + diagonal I with a scalar kernel k over descriptors Z (T, q) of the tasks
 /// (Bonilla, Agakov & Williams 2007): tasks with like descriptors are alike, and a task that was not
-/// seen is predicted from its descriptor ([`crate::FittedMultiTaskGp::predict_tasks`]).
+/// seen is predicted from its descriptor ([`crate::estimator::FittedMultiTaskGp::predict_tasks`]).
 ///
 /// Everything is learned: `variance`, `diagonal` where there is one, and the parameters of the kernel,
 /// as `kernel.lengthscale`. Lengthscales are measured in the scales of the columns of Z, and the
