@@ -40,8 +40,8 @@ class MultiTaskGP(Posterior):
     Parameters
     ----------
     kernel : Kernel, list of Kernel or None
-        The scalar kernel, of `coregion.kernels`; ``None`` is ``Matern52()``. With a mixing a list has the kernel
-        of each latent function, and one kernel is copied for each.
+        The scalar kernel, of `coregion.kernels`; ``None`` is ``Matern52()``. With a mixing a list has the
+        kernel of each latent function, and one kernel is copied for each.
     task : Task or None
         The task covariance, of `coregion.tasks`; ``None`` is ``LowRank(rank=2)``, for one task ``Diagonal()``
         and above 256 tasks ``LowRank(rank=2, residual="noise")``.
@@ -53,23 +53,23 @@ class MultiTaskGP(Posterior):
         the linear model of coregionalization. Every evaluation then factors the covariance of all
         observations. Terms written alike come out sorted by their share of the signal.
     mixing : Mixing or None
-        In place of ``task``: what mixes independent latent functions into the tasks, of `coregion.mixings`. One
-        scalar problem for each latent function, however many tasks there are; exact for tables with up to
+        In place of ``task``: what mixes independent latent functions into the tasks, of `coregion.mixings`.
+        One scalar problem for each latent function, however many tasks there are; exact for tables with up to
         about twice as many gaps as rows.
     normalize_x, normalize_y : bool
         Whether starts, priors and steps are measured in standard deviations of the columns of X and of the
         tasks. Answers are in the units given, either way.
     mean : {"constant", "linear", "zero", "training"}, callable or array (T,)
         The mean of each task. "constant", and "linear" (a level and a slope for each column of X), have
-        coefficients that are estimated by generalised least squares at every value of the other parameters, and
-        predictions carry what is not known of them. So has a function that is given an array (m, d) and returns
-        the columns (m, p) of a basis; what it returns for a row must not depend on other rows, and a model with
-        it cannot be saved. "zero", "training" (the mean of what was observed of the task) and constants given
-        are held. A task without observations has the mean of the coefficients of the others.
+        coefficients that are estimated by generalised least squares at every value of the other parameters,
+        and predictions carry what is not known of them. So has a function that is given an array (m, d) and
+        returns the columns (m, p) of a basis; what it returns for a row must not depend on other rows, and a
+        model with it cannot be saved. "zero", "training" (the mean of what was observed of the task) and
+        constants given are held. A task without observations has the mean of the coefficients of the others.
     reml : bool
         Whether the other parameters are learned from the restricted likelihood, which does not take the
-        coefficients of an estimated mean as known; log marginal likelihoods are then those of the contrasts of the
-        data that the mean does not reach (Harville 1974).
+        coefficients of an estimated mean as known; log marginal likelihoods are then those of the contrasts
+        of the data that the mean does not reach (Harville 1974).
     warp : None, {"log", "box-cox", "yeo-johnson", "sinh-arcsinh"}, or one for each task
         Strictly increasing maps of the outputs, whose parameters are learned in the likelihood: a list with
         one (or ``None``) for each task, or a dictionary by their names. "log" and "box-cox" need positive
@@ -322,7 +322,7 @@ class MultiTaskGP(Posterior):
 
     @property
     def signal_shares_(self) -> Floats:
-        """The share of each term in the variance of the signal at the training rows, each task in its own scale."""
+        """The share of each term in the variance of the signal, each task measured in its own scale."""
         return np.asarray(self._model().signal_shares)
 
     @property

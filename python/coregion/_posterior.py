@@ -345,8 +345,8 @@ class Posterior(Estimator):
         """What the model says of each training observation from all others, in closed form.
 
         Parameters and scales are held at their values, which had seen what is left out: for few rows and many
-        parameters the answer is somewhat optimistic. So is the mean, unless it is "constant": that is estimated
-        anew from what is left, except where nothing would be left of some task.
+        parameters the answer is somewhat optimistic. So is the mean, unless it is "constant": that is
+        estimated anew from what is left, except where nothing would be left of some task.
 
         Parameters
         ----------

@@ -26,7 +26,8 @@ DOCS = PYTHON / "docs"
 WITHOUT_CODE = {
     "reference/estimators.md",
     "reference/kernels.md",
-    "reference/mixings.md", "reference/tasks.md",
+    "reference/mixings.md",
+    "reference/tasks.md",
     "reference/metrics.md",
     "reference/plots.md",
     "reference/exceptions.md",

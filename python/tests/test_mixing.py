@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import coregion as cg
 import numpy as np
 import pytest
-from coregion import kernels, mixings, tasks
 from numpy.testing import assert_allclose
+
+import coregion as cg
+from coregion import kernels, mixings, tasks
 
 
 def table(gaps=0):
@@ -31,7 +32,8 @@ def test_likelihood_and_predictions_are_those_of_the_dense_covariance(mixing, ga
     X, Y = table(gaps)
     # Held means: those that are estimated are uncertain, and the formulas below have no part for it.
     gp = cg.MultiTaskGP(kernel=kernels.RBF(), mixing=mixing, mean="training", max_iter=1000).fit(X, Y)
-    assert gp.report_.solver == "mixed" and gp.report_.exact
+    assert gp.report_.solver == "mixed"
+    assert gp.report_.exact
     H, p = gp.mixing_, gp.parameters_
     assert H.shape == (5, 2)
     assert_allclose(gp.task_covariance_, H @ H.T, atol=1e-12)
