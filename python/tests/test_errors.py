@@ -52,7 +52,11 @@ PAIR = (kernels.RBF(), tasks.LowRank(rank=1))
         ({"device": "tpu"}, "device: found 'tpu'"),
         ({"memory_budget": 0}, "memory_budget: found 0"),
         ({"solver_memory": "1 GB"}, "solver_memory: found '1 GB'"),
-        ({"rank_tol": 0.5}, "rank_tol: found 0.5, expected a number from 1e-14 to 0.1"),
+        (
+            {"rank_tol": 0.5, "solver": "low-rank"},
+            "rank_tol: found 0.5, expected a number from 1e-14 to 0.1",
+        ),
+        ({"rank_tol": 1e-6}, "rank_tol and the solver 'auto' cannot be combined"),
         ({"rank_tol": "small"}, "rank_tol: found 'small'"),
         ({"cg": {"tol": 1e-3}}, "unknown setting of cg 'tol', expected one of: tolerance, .*seed"),
         ({"cg": {"tol": 3}}, "unknown setting of cg 'tol'"),
