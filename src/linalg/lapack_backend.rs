@@ -96,6 +96,10 @@ fn solve(t: ArrayView2<f64>, uplo: UPLO, b: ArrayView2<f64>) -> Array2<f64> {
     if b.is_empty() {
         return b;
     }
+    if t.nrows() == 1 {
+        // One row has no order in memory that LAPACK's wrapper could tell.
+        return b / t[[0, 0]];
+    }
     t.as_standard_layout()
         .into_owned()
         .solve_triangular_into(uplo, Diag::NonUnit, b)
