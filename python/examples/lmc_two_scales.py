@@ -92,7 +92,7 @@ class Score:
             name,
             errors=np.abs(np.exp(mean) - at.metals[METALS].to_numpy()),
             losses=0.5 * z**2 + np.log(std) + 0.5 * np.log(2.0 * np.pi),
-            inside=[cg.metrics.coverage(logs, mean, std, level=level) for level in LEVELS],
+            inside=[float(cg.metrics.coverage(logs, mean, std, level=p)) for p in LEVELS],
         )
 
     def gaps(self, other: Score) -> tuple[list[Difference], Difference]:
