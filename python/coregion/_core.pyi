@@ -15,6 +15,7 @@ __all__ = [
     "Dataset",
     "GaussianProcess",
     "KernelRidge",
+    "Warp",
     "__version__",
     "backend",
     "coverage",
@@ -100,6 +101,7 @@ class Warp:
     def inverse(self, z: Floats) -> Floats:
         """Outputs (n,) of warped ones."""
 
+@final
 class GaussianProcess:
     """A fitted multi-task Gaussian process."""
 
