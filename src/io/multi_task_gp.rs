@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -17,9 +18,9 @@ use super::parts::{AGREEMENT, Size, bytes, insert_data, matrix, read_document, r
 use super::refusal::{NOT_OURS, refuse, shown, within};
 use super::report::{Lists, ReportDocument};
 use super::warps;
-use crate::data::Layout;
+use crate::data::{Dataset, Layout};
 use crate::error::{Error, Result};
-use crate::estimator::{FittedMultiTaskGp, Structure};
+use crate::estimator::{FitReport, FittedMultiTaskGp, Structure};
 use crate::gp::{Mean, Model, Posterior, Scaling};
 use crate::kernel::Kernel;
 use crate::matrix_kernel::{Coregionalization, Mixing, Separable};
@@ -249,11 +250,44 @@ fn distinct<T: PartialEq + Clone>(list: &[T]) -> Vec<T> {
     list.iter().enumerate().filter(first).map(|(_, element)| element.clone()).collect()
 }
 
+/// What a file holds of a model, without its text.
+struct Stored {
+    structure: Structure,
+    data: Dataset,
+    parameters: Vec<f64>,
+    standard_errors: Option<Array2<f64>>,
+    report: FitReport,
+    memory_budget: usize,
+    log_marginal_likelihood: f64,
+}
+
 /// # Errors
 /// What is wrong with the container: a refusal, or an error of the part of the model that its values
 /// do not fit; [`crate::Error::Memory`] where rebuilding would take more than allowed.
-pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<FittedMultiTaskGp> {
+pub(super) fn unpack(file: Container, options: &LoadOptions) -> Result<FittedMultiTaskGp> {
     let budget = options.budget();
+    let stored = read(file, budget)?;
+    let (structure, data) = (stored.structure, stored.data);
+    let model = structure.bind(&data).map_err(|error| match error {
+        // The model that was saved had a solver within it.
+        Error::Memory { what, .. } => {
+            let problem = format!("its solver_memory is too little for {what}");
+            refuse(problem, NOT_OURS)
+        }
+        other => other,
+    })?;
+    check_parameters(&model, &stored.parameters)?;
+    within("rebuilding the model", bytes(model.posterior_doubles(), 8), budget)?;
+    let posterior = Posterior::new(Arc::new(model), stored.parameters, stored.memory_budget)?;
+    check_likelihood(&posterior, stored.log_marginal_likelihood)?;
+    Ok(FittedMultiTaskGp::new(structure, &data, posterior, stored.standard_errors, stored.report))
+}
+
+/// Reads everything in a file; its text ends here, before the model is rebuilt.
+///
+/// # Errors
+/// As [`unpack`].
+fn read(mut file: Container, budget: usize) -> Result<Stored> {
     let size = Size::of(&file)?;
     // What every solver takes, before anything is made; what the one chosen takes comes later.
     let square = size.observed_rows.saturating_mul(size.observed_rows);
@@ -311,19 +345,15 @@ pub(super) fn unpack(mut file: Container, options: &LoadOptions) -> Result<Fitte
     let report = document.report.read(d, t)?;
     let names = [document.task_names, document.feature_names];
     let data = size.data(file, layout, with_noise_variances, names)?;
-    let model = structure.bind(&data).map_err(|error| match error {
-        // The model that was saved had a solver within it.
-        Error::Memory { what, .. } => {
-            let problem = format!("its solver_memory is too little for {what}");
-            refuse(problem, NOT_OURS)
-        }
-        other => other,
-    })?;
-    check_parameters(&model, &parameters)?;
-    within("rebuilding the model", bytes(model.posterior_doubles(), 8), budget)?;
-    let posterior = Posterior::new(Arc::new(model), parameters, document.memory_budget)?;
-    check_likelihood(&posterior, document.log_marginal_likelihood)?;
-    Ok(FittedMultiTaskGp::new(structure, &data, posterior, standard_errors, report))
+    Ok(Stored {
+        structure,
+        data,
+        parameters,
+        standard_errors,
+        report,
+        memory_budget: document.memory_budget,
+        log_marginal_likelihood: document.log_marginal_likelihood,
+    })
 }
 
 /// Refuses a log marginal likelihood that is not the one of the model. What a solver only estimates

@@ -1,8 +1,12 @@
 //! The backend of the feature `lapack`: ndarray-linalg and LAPACK over the system's OpenBLAS.
 
+use cblas_sys::{
+    CBLAS_TRANSPOSE, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, CblasRowMajor, CblasTrans,
+    cblas_dtrsm,
+};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
-use ndarray_linalg::{CholeskyInto, Diag, SolveTriangularInto, UPLO};
+use ndarray_linalg::{CholeskyInto, UPLO};
 
 use crate::error::{Error, Result};
 
@@ -81,29 +85,45 @@ pub(super) fn add_gram(a: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
 }
 
 pub(super) fn solve_lower(l: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
-    solve(l, UPLO::Lower, b)
+    solve(l, CblasNoTrans, b)
 }
 
 pub(super) fn solve_lower_transpose(l: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
-    solve(l.reversed_axes(), UPLO::Upper, b)
+    solve(l, CblasTrans, b)
 }
 
-/// A triangular system; LAPACK reports only shapes that do not match, which the callers rule out, so
-/// that a failure shows as NaN and is caught where the result is used.
-fn solve(t: ArrayView2<f64>, uplo: UPLO, b: ArrayView2<f64>) -> Array2<f64> {
-    let b = b.as_standard_layout().into_owned();
-    let shape = b.raw_dim();
-    if b.is_empty() {
-        return b;
+/// `op(L)^-1 B` in the memory of one copy of B: ndarray-linalg's own solve copies the triangle too. A pivot of
+/// zero shows as infinity or NaN and is caught where the result is used.
+fn solve(l: ArrayView2<f64>, op: CBLAS_TRANSPOSE, b: ArrayView2<f64>) -> Array2<f64> {
+    assert!(l.is_square() && l.nrows() == b.nrows(), "a triangle {:?} and {:?}", l.dim(), b.dim());
+    let mut x = b.as_standard_layout().into_owned();
+    let (Ok(n), Ok(columns)) = (i32::try_from(x.nrows()), i32::try_from(x.ncols())) else {
+        return Array2::from_elem(x.raw_dim(), f64::NAN);
+    };
+    if x.is_empty() {
+        return x;
     }
-    if t.nrows() == 1 {
-        // One row has no order in memory that LAPACK's wrapper could tell.
-        return b / t[[0, 0]];
+    let l = l.as_standard_layout();
+    let (layout, side, triangle, diagonal) = (CblasRowMajor, CblasLeft, CblasLower, CblasNonUnit);
+    // SAFETY: `l` is n x n and `x` n x columns, both row-major and contiguous; `x` is not used by
+    // anything else during the call.
+    unsafe {
+        cblas_dtrsm(
+            layout,
+            side,
+            triangle,
+            op,
+            diagonal,
+            n,
+            columns,
+            1.0,
+            l.as_ptr(),
+            n,
+            x.as_mut_ptr(),
+            columns,
+        );
     }
-    t.as_standard_layout()
-        .into_owned()
-        .solve_triangular_into(uplo, Diag::NonUnit, b)
-        .unwrap_or_else(|_| Array2::from_elem(shape, f64::NAN))
+    x
 }
 
 pub(super) fn matmul_into(a: ArrayView2<f64>, b: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {

@@ -54,6 +54,7 @@ const CONFINED: &[(&str, &str)] = &[
     ("faer", "src/linalg"),
     ("ndarray_linalg", "src/linalg"),
     ("lapack_sys", "src/linalg"),
+    ("cblas_sys", "src/linalg"),
     ("argmin", "src/learn"),
     ("wgpu", "src/gram"),
     ("pyo3", "python"),

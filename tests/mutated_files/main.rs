@@ -36,8 +36,8 @@ static ALLOCATOR: counting::Counting = counting::Counting;
 const FILES: usize = 100_000;
 /// Memory of an attempt, the file included, in sizes of the file.
 const MOST_MEMORY: f64 = 10.0;
-/// Bytes that a refusal, or the settings of a model, may take besides, however short the file.
-const MESSAGE: usize = 6144;
+/// Bytes that a refusal may take besides, however short the file.
+const MESSAGE: usize = 2048;
 
 fn normal(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
     let mut random = Random::seed_from_u64(seed);
