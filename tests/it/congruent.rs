@@ -86,14 +86,15 @@ fn noise_between_rows_is_learned() {
     let data = Dataset::new(x.view(), y.view()).unwrap();
     let one = MultiTaskGp::new(Rbf::ard()).task(LowRank::new(2));
     let two = one.clone().term(Matern32::ard(), NoiseMultiple::new());
+    // The kappas go to zero, where the gradient vanishes slowly.
+    let two = two.gradient_tolerance(1e-7).max_iterations(1000);
     let gp = two.fit(&data).unwrap();
     assert_healthy(&gp);
     assert_eq!(gp.report().solve.solver, "congruent");
     assert!(gp.report().converged, "{}", gp.report());
     let dense = two.solver(Solver::Dense).fit(&data).unwrap();
-    // Both end where the gradient is below 1e-5 nats for each of the 360 observations.
-    let gap = gp.log_marginal_likelihood() - dense.log_marginal_likelihood();
-    assert!(gap.abs() < 360.0 * 1e-5, "{gap}");
+    assert!(dense.report().converged, "{}", dense.report());
+    assert_near(gp.log_marginal_likelihood(), dense.log_marginal_likelihood(), 1e-6);
     let one = one.fit(&data).unwrap();
     assert!(gp.log_marginal_likelihood() > one.log_marginal_likelihood() + 5.0);
 }
