@@ -16,9 +16,9 @@ fn draw(kernel: &Kernel, factor: &Array2<f64>, x: &Array2<f64>, seed: u64) -> Ar
     dense::cholesky(&k).dot(&normal(x.nrows(), factor.ncols(), seed)).dot(&factor.t())
 }
 
-/// Rows in [0, 30], and outputs with a slow part that the tasks share and a fast one that they do not.
-fn two_scales(n: usize, seed: u64) -> Dataset {
-    let x = Array2::from_shape_fn((n, 1), |(i, _)| 30.0 * i as f64 / n as f64);
+/// Rows up to `end`, and outputs with a slow part that the tasks share and a fast one that they do not.
+fn two_scales(n: usize, end: f64, seed: u64) -> Dataset {
+    let x = Array2::from_shape_fn((n, 1), |(i, _)| end * i as f64 / n as f64);
     let slow = draw(&Rbf::isotropic(2.5), &array![[1.0], [0.8], [-0.9]], &x, seed);
     let fast = array![[0.5, 0.0, 0.0], [0.0, 0.4, 0.0], [0.0, 0.0, 0.6]];
     let fast = draw(&Rbf::isotropic(0.3), &fast, &x, seed + 1000);
@@ -34,7 +34,7 @@ fn lengthscales(gp: &FittedMultiTaskGp) -> Vec<f64> {
 #[test]
 fn planted_scales_are_found() {
     for seed in 0..4 {
-        let data = two_scales(240, seed);
+        let data = two_scales(160, 50.0, seed);
         let settings = MultiTaskGp::new(Rbf::ard()).task(LowRank::new(1));
         let gp = settings.clone().term(Rbf::ard(), Diagonal::new()).fit(&data).unwrap();
         assert_healthy(&gp);
@@ -54,14 +54,13 @@ fn planted_scales_are_found() {
         let one = settings.task(FreeForm::new()).fit(&data).unwrap();
         assert!(value > one.log_marginal_likelihood() + 10.0, "{seed}: {value}");
         let [slow, fast] = lengthscales(&gp)[..] else { panic!() };
-        // One draw of twelve lengthscales tells the slow one to a factor, a hundred the fast one well.
-        assert!((slow / 2.5).ln().abs() < 0.7 && (fast / 0.3).ln().abs() < 0.2, "{slow} {fast}");
+        assert!((slow / 2.5).ln().abs() < 0.4 && (fast / 0.3).ln().abs() < 0.2, "{slow} {fast}");
     }
 }
 
 #[test]
 fn terms_written_alike_come_sorted_by_their_share() {
-    let data = two_scales(100, 9);
+    let data = two_scales(100, 30.0, 9);
     let term = || (Matern52::ard(), LowRank::new(1));
     let (kernel, task) = term();
     let settings = MultiTaskGp::new(kernel).task(task).term(term().0, term().1);
@@ -80,7 +79,7 @@ fn terms_written_alike_come_sorted_by_their_share() {
 
 #[test]
 fn terms_that_say_nothing_are_reported() {
-    let data = two_scales(60, 4);
+    let data = two_scales(60, 30.0, 4);
     let held = |variance: f64| Diagonal::starting_at([variance; 3]).fix("variances");
     let nothing = MultiTaskGp::new(Rbf::ard()).term(Rbf::isotropic(0.3), held(1e-9));
     let gp = nothing.fit(&data).unwrap();
@@ -96,7 +95,7 @@ fn terms_that_say_nothing_are_reported() {
 
 #[test]
 fn many_observations_are_learned_by_conjugate_gradients() {
-    let data = two_scales(60, 2);
+    let data = two_scales(60, 30.0, 2);
     let settings =
         MultiTaskGp::new(Rbf::ard()).task(LowRank::new(1)).term(Rbf::ard(), Diagonal::new());
     let dense = settings.clone().fit(&data).unwrap();
