@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::table::Table;
 use super::{Basis, Mean};
+use crate::data::task_means;
 use crate::error::{Error, Result};
 use crate::linalg;
 use crate::param::{ParamSpec, Transform};
@@ -115,8 +116,12 @@ impl LinearMean {
         for t in (0..task_names.len()).filter(|t| !seen.contains(t)) {
             self.start.column_mut(t).assign(&average);
         }
-        let means = linalg::matmul(self.columns.view(), self.start.view());
-        self.residuals = (table.filled() - means) * table.indicator();
+        self.residuals = match self.is_constant() {
+            // To the last digit: the scale of a huge constant task may be far below it.
+            true => table.filled() - task_means(table.y.view()),
+            false => table.filled() - linalg::matmul(self.columns.view(), self.start.view()),
+        };
+        self.residuals *= &table.indicator();
         Ok(())
     }
 
