@@ -264,3 +264,11 @@ def test_terms_that_could_be_one_are_told_of() -> None:
     pair = (kernels.RBF(1.0, fixed=["lengthscale"]), tasks.Diagonal())
     with pytest.warns(cg.CoregionWarning, match="one term"):
         cg.MultiTaskGP(terms=[pair, pair]).fit(*table(20))
+
+
+def test_terms_without_a_share_and_terms_alike_are_warned_of():
+    first = given()[0]
+    with pytest.warns(cg.exceptions.BoundaryWarning, match=r"term 1 has .* of the signal"):
+        evaluated([first, (kernels.RBF(0.4), tasks.Diagonal([1e-9] * 3))]).fit(*table())
+    with pytest.warns(cg.exceptions.BoundaryWarning, match="terms 0 and 1 have become one"):
+        evaluated([first, (kernels.RBF(2.0), tasks.Diagonal([0.5] * 3))]).fit(*table())

@@ -8,7 +8,6 @@ use rayon::prelude::*;
 
 use super::fitted::FittedMultiTaskGp;
 use super::learning::{Learned, NOTHING, Strategy, gradient_tolerance, learn, while_learning};
-use super::mixing::lost_latents;
 use super::multi_task_gp::MultiTaskGp;
 use super::optimizer::Optimizer;
 use super::report::{FitReport, RestartSummary, Warning};
@@ -282,7 +281,6 @@ fn parameter_warnings(
         }
     }
     if model.mixing().is_some() {
-        out.extend(lost_latents(model, natural));
         return out;
     }
     let n_tasks = model.n_tasks();

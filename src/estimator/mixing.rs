@@ -4,14 +4,9 @@ use ndarray::Array2;
 
 use super::fitted::FittedMultiTaskGp;
 use super::multi_task_gp::MultiTaskGp;
-use super::report::Warning;
 use crate::error::{Error, Result};
-use crate::gp::Model;
 use crate::kernel::Kernel;
 use crate::matrix_kernel::{Coregionalization, Mixing};
-
-/// Share of the signal below which a latent function counts as lost.
-const LOST_BELOW: f64 = 1e-3;
 
 impl MultiTaskGp {
     /// Mixes independent latent functions, `f = H g`, by a structure that costs one scalar problem for
@@ -123,11 +118,4 @@ impl FittedMultiTaskGp {
         let tasks = self.posterior.model().mixed_tasks(self.posterior.natural());
         tasks.ok().flatten().map(|tasks| tasks.mixing())
     }
-}
-
-/// Warnings of latent functions that have next to nothing of the signal.
-pub(super) fn lost_latents(model: &Model, natural: &[f64]) -> Vec<Warning> {
-    let shares = model.latent_shares(natural).unwrap_or_default();
-    let lost = shares.iter().enumerate().filter(|(_, share)| **share < LOST_BELOW);
-    lost.map(|(latent, &share)| Warning::LostLatent { latent, share }).collect()
 }

@@ -91,7 +91,8 @@ pub enum Warning {
         /// Why the optimiser stopped.
         stop: Stop,
     },
-    /// A term of the kernel that has next to no share of the signal: a model without it says the same.
+    /// A term of the kernel, or a latent function of a mixing, that has next to no share of the signal: a
+    /// model without it says the same.
     NegligibleTerm {
         /// Its place.
         term: usize,
@@ -110,13 +111,6 @@ pub enum Warning {
     HeldAtStart {
         /// Their paths.
         paths: Vec<String>,
-    },
-    /// A latent function of a mixing that has next to nothing of the signal: fewer of them would do.
-    LostLatent {
-        /// Its place among the latent functions.
-        latent: usize,
-        /// Its share of the variance of the signal.
-        share: f64,
     },
     /// One row tells nothing of the covariances: they are at their start values.
     OneRow,
@@ -211,11 +205,6 @@ impl fmt::Display for Warning {
                 f,
                 "held without a value given, at where learning would have started: {}",
                 paths.join(", ")
-            ),
-            Warning::LostLatent { latent, share } => write!(
-                f,
-                "latent function {latent} has {} of the signal: fewer of them would do",
-                number(*share)
             ),
             Warning::OneRow => {
                 write!(

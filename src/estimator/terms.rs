@@ -62,16 +62,20 @@ pub(super) fn sorted(structure: &Structure, model: &Model, natural: Vec<f64>) ->
     out
 }
 
-/// What deserves attention: terms without a share of the signal, and terms that could be one.
+/// What deserves attention: terms without a share of the signal, and terms that could be one. Latent functions
+/// of a mixing may be alike: their columns tell them apart.
 pub(super) fn warnings(model: &Model, natural: &[f64]) -> Vec<Warning> {
     let terms = model.terms();
-    if terms.len() < 2 || model.mixing().is_some() {
+    if terms.len() < 2 {
         return Vec::new();
     }
     let shares = shares(model, natural);
     let small = shares.iter().enumerate().filter(|(_, share)| **share < NEGLIGIBLE);
     let mut out: Vec<Warning> =
         small.map(|(term, &share)| Warning::NegligibleTerm { term, share }).collect();
+    if model.mixing().is_some() {
+        return out;
+    }
     let rows = model.n_rows().min(COMPARED_ON);
     let x = model.x();
     let x = x.slice(ndarray::s![..rows, ..]);
