@@ -11,7 +11,7 @@ use coregion::estimator::FittedMultiTaskGp;
 use coregion::gp::{Prediction, Uncertainty};
 use coregion::learn::Progress;
 use coregion::matrix_kernel::Separable;
-use ndarray::{ArrayD, Axis, Slice};
+use ndarray::{Array, ArrayD, Axis, Dimension, Slice};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -19,7 +19,6 @@ pub(crate) use warps::Warp;
 
 use crate::arrays::{Answer, Labels, Numbers, Table, answer};
 use crate::dataset::Dataset;
-use crate::errors::IntoPython;
 use crate::watched::{Watch, freed, watched};
 use crate::{description, leave_out, report};
 
@@ -38,6 +37,14 @@ type Moments<'py> = (Answer<'py>, Option<Answer<'py>>);
 
 fn moments(py: Python<'_>, p: Prediction) -> Moments<'_> {
     (answer(py, p.mean), p.std.map(|std| answer(py, std)))
+}
+
+/// An array, computed without holding the interpreter.
+fn computed<D: Dimension>(
+    py: Python<'_>,
+    work: impl FnOnce() -> coregion::Result<Array<f64, D>> + Send,
+) -> PyResult<Answer<'_>> {
+    Ok(answer(py, freed(py, work)?))
 }
 
 fn uncertainty(std: bool, include_noise: bool) -> Uncertainty {
@@ -145,7 +152,7 @@ impl GaussianProcess {
         levels: Vec<f64>,
         include_noise: bool,
     ) -> PyResult<Answer<'py>> {
-        Ok(answer(py, freed(py, || self.0.impute_quantiles(&levels, include_noise))?))
+        computed(py, || self.0.impute_quantiles(&levels, include_noise))
     }
 
     #[getter]
@@ -161,7 +168,7 @@ impl GaussianProcess {
         include_noise: bool,
     ) -> PyResult<Answer<'py>> {
         let x = x.as_array();
-        Ok(answer(py, freed(py, || self.0.predict_covariance(x, include_noise))?))
+        computed(py, || self.0.predict_covariance(x, include_noise))
     }
 
     fn predict_task_covariances<'py>(
@@ -170,7 +177,7 @@ impl GaussianProcess {
         x: Table<'py>,
     ) -> PyResult<Answer<'py>> {
         let x = x.as_array();
-        Ok(answer(py, freed(py, || self.0.predict_task_covariances(x))?))
+        computed(py, || self.0.predict_task_covariances(x))
     }
 
     #[pyo3(signature = (x, n_samples, *, include_noise, seed))]
@@ -183,7 +190,7 @@ impl GaussianProcess {
         seed: u64,
     ) -> PyResult<Answer<'py>> {
         let x = x.as_array();
-        Ok(answer(py, freed(py, || self.0.sample(x, n_samples, include_noise, seed))?))
+        computed(py, || self.0.sample(x, n_samples, include_noise, seed))
     }
 
     #[pyo3(signature = (*, std, include_noise))]
@@ -221,8 +228,7 @@ impl GaussianProcess {
         by: &str,
         groups: Option<Labels<'py>>,
     ) -> PyResult<leave_out::Triple<'py>> {
-        let by = leave_out::parse(by, groups.as_ref()).into_python(py)?;
-        Ok(leave_out::triple(py, freed(py, || self.0.leave_one_out(&by))?))
+        leave_out::answered(py, by, groups.as_ref(), |by| self.0.leave_one_out(by))
     }
 
     #[pyo3(signature = (by, groups=None))]
@@ -232,8 +238,7 @@ impl GaussianProcess {
         by: &str,
         groups: Option<Labels<'py>>,
     ) -> PyResult<leave_out::Triple<'py>> {
-        let by = leave_out::parse(by, groups.as_ref()).into_python(py)?;
-        Ok(leave_out::triple(py, freed(py, || self.0.leave_one_out_warped(&by))?))
+        leave_out::answered(py, by, groups.as_ref(), |by| self.0.leave_one_out_warped(by))
     }
 
     fn k_fold<'py>(
@@ -310,7 +315,7 @@ impl GaussianProcess {
 
     #[getter]
     fn task_covariance<'py>(&self, py: Python<'py>) -> PyResult<Answer<'py>> {
-        Ok(answer(py, freed(py, || Ok(self.0.task_covariance()))?))
+        computed(py, || Ok(self.0.task_covariance()))
     }
 
     #[getter]
@@ -330,7 +335,7 @@ impl GaussianProcess {
 
     #[getter]
     fn task_correlation<'py>(&self, py: Python<'py>) -> PyResult<Answer<'py>> {
-        Ok(answer(py, freed(py, || Ok(self.0.task_correlation()))?))
+        computed(py, || Ok(self.0.task_correlation()))
     }
 
     #[getter]

@@ -107,8 +107,7 @@ impl KernelRidge {
         by: &str,
         groups: Option<Labels<'py>>,
     ) -> PyResult<leave_out::Triple<'py>> {
-        let by = leave_out::parse(by, groups.as_ref()).into_python(py)?;
-        Ok(leave_out::triple(py, freed(py, || self.0.leave_one_out(&by))?))
+        leave_out::answered(py, by, groups.as_ref(), |by| self.0.leave_one_out(by))
     }
 
     fn posterior(&self, py: Python<'_>) -> PyResult<GaussianProcess> {

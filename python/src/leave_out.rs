@@ -5,6 +5,8 @@ use coregion::solve::{LeaveOut, LeftOut};
 use pyo3::prelude::*;
 
 use crate::arrays::{Answer, Labels, answer, group_numbers};
+use crate::errors::IntoPython;
+use crate::watched::freed;
 
 /// Row, entry or task; with labels groups of rows, whole or one task at a time.
 pub(crate) fn parse(by: &str, groups: Option<&Labels<'_>>) -> coregion::Result<LeaveOut> {
@@ -22,7 +24,14 @@ pub(crate) fn parse(by: &str, groups: Option<&Labels<'_>>) -> coregion::Result<L
 
 pub(crate) type Triple<'py> = (Answer<'py>, Answer<'py>, Answer<'py>);
 
-/// Means, standard deviations and log densities.
-pub(crate) fn triple(py: Python<'_>, found: LeftOut) -> Triple<'_> {
-    (answer(py, found.mean), answer(py, found.std), answer(py, found.log_density))
+/// Means, standard deviations and log densities of what is left out, computed without holding the interpreter.
+pub(crate) fn answered<'py>(
+    py: Python<'py>,
+    by: &str,
+    groups: Option<&Labels<'py>>,
+    leave_out: impl FnOnce(&LeaveOut) -> coregion::Result<LeftOut> + Send,
+) -> PyResult<Triple<'py>> {
+    let by = parse(by, groups).into_python(py)?;
+    let found = freed(py, || leave_out(&by))?;
+    Ok((answer(py, found.mean), answer(py, found.std), answer(py, found.log_density)))
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Array4, ArrayView2, Axis};
 
-use super::{FixedEffects, Rows, root};
+use super::part::{Part, drawn, squares};
+use super::{FixedEffects, Rows};
 use crate::error::Result;
 use crate::linalg;
 use crate::op::{Adjoint, TaskAdjoint};
@@ -19,10 +20,7 @@ use crate::solve::{Congruence, Spectrum};
 /// The problem of one direction.
 #[derive(Debug, Clone)]
 pub(in crate::solve) struct Direction {
-    /// Z_j (n, p).
-    half: Array2<f64>,
-    /// L_j (p, p).
-    lower: Array2<f64>,
+    part: Part,
     /// `sum(Z_j o K Z_j)`.
     signal: f64,
     /// `sum(Z_j o Z_j)`.
@@ -36,31 +34,19 @@ impl Direction {
         solved: &Array2<f64>,
         through: impl Fn(&Array2<f64>) -> Array2<f64>,
     ) -> Result<Self> {
-        let lower = root(linalg::matmul(basis.t(), solved.view()))?;
-        let half = linalg::solve_lower(lower.view(), solved.t()).reversed_axes();
-        let signal = (&half * &through(&half)).sum();
-        let noise = half.iter().map(|v| v * v).sum();
-        Ok(Direction { half, lower, signal, noise })
-    }
-
-    /// `A_j^-1 R` for R (p, c).
-    fn solve(&self, rhs: ArrayView2<f64>) -> Array2<f64> {
-        let half = linalg::solve_lower(self.lower.view(), rhs);
-        linalg::solve_lower_transpose(self.lower.view(), half.view())
+        let part = Part::new(basis, solved.view())?;
+        let signal = (&part.half * &through(&part.half)).sum();
+        let noise = part.half.iter().map(|v| v * v).sum();
+        Ok(Direction { part, signal, noise })
     }
 
     /// `F(x) L_j^-T - d_j k(x, X) Z_j` (m, p).
     fn shares(&self, rows: &Rows, shift: f64) -> Array2<f64> {
-        let known = linalg::solve_lower(self.lower.view(), rows.basis.t());
-        let mut out = known.reversed_axes().as_standard_layout().into_owned();
+        let mut out = self.part.known(rows.basis);
         for cross in rows.cross {
-            out.scaled_add(-shift, &linalg::matmul(cross.view(), self.half.view()));
+            out.scaled_add(-shift, &linalg::matmul(cross.view(), self.part.half.view()));
         }
         out
-    }
-
-    fn half_log_det(&self) -> f64 {
-        self.lower.diag().iter().map(|v| v.ln()).sum()
     }
 }
 
@@ -105,12 +91,12 @@ impl Directions {
     ) -> Array2<f64> {
         let mut along = Array2::zeros(stored.dim());
         for (j, direction) in self.stored.iter().enumerate() {
-            let solved = direction.solve(stored.column(j).insert_axis(Axis(1)));
+            let solved = direction.part.solve(stored.column(j).insert_axis(Axis(1)));
             along.column_mut(j).assign(&solved.column(0));
         }
         let mut out = linalg::matmul(along.view(), self.congruence.vectors());
         if let (Some(direction), Some(rhs)) = (&self.rest, rest) {
-            out += &direction.solve(rhs.view());
+            out += &direction.part.solve(rhs.view());
         }
         out
     }
@@ -119,9 +105,9 @@ impl Directions {
     pub(in crate::solve) fn effects(self, whitened: ArrayView2<f64>) -> FixedEffects {
         let coefficients = self.congruence.color_rows(whitened);
         let p = coefficients.nrows() as f64;
-        let mut half_log_det: f64 = self.stored.iter().map(Direction::half_log_det).sum();
+        let mut half_log_det: f64 = self.stored.iter().map(|one| one.part.half_log_det()).sum();
         if let Some(rest) = &self.rest {
-            half_log_det += self.congruence.n_rest() as f64 * rest.half_log_det();
+            half_log_det += self.congruence.n_rest() as f64 * rest.part.half_log_det();
         }
         half_log_det -= p * self.congruence.half_log_det_noise();
         FixedEffects::of_directions(coefficients, half_log_det, self)
@@ -131,7 +117,8 @@ impl Directions {
     pub(super) fn at_rows(mut self) -> Self {
         if let Some(spectrum) = self.spectrum.take() {
             for direction in self.stored.iter_mut().chain(&mut self.rest) {
-                direction.half = linalg::matmul(spectrum.vectors.view(), direction.half.view());
+                let half = &mut direction.part.half;
+                *half = linalg::matmul(spectrum.vectors.view(), half.view());
             }
         }
         self
@@ -147,7 +134,6 @@ impl Directions {
 
     pub(super) fn row_covariances(&self, rows: &Rows) -> DirectionVariances<'_> {
         let (shares, rest) = self.shares(rows);
-        let squares = |r: &Array2<f64>| r.mapv(|v| v * v).sum_axis(Axis(1));
         let mut stored = Array2::zeros((rows.basis.nrows(), shares.len()));
         for (mut column, share) in stored.columns_mut().into_iter().zip(&shares) {
             column.assign(&squares(share));
@@ -206,11 +192,7 @@ impl Directions {
         let (m, p) = rows.basis.dim();
         let (primal, t) = (self.congruence.primal_vectors(), self.congruence.n_tasks());
         let one = |_| {
-            let mut along = Array2::zeros((m, shares.len()));
-            for (mut column, share) in along.columns_mut().into_iter().zip(&shares) {
-                let white = Array1::from_shape_simple_fn(p, &mut *normal);
-                column.assign(&share.dot(&white));
-            }
+            let along = drawn(&shares, m, normal);
             let mut draw = linalg::matmul(along.view(), primal.t());
             if let Some(share) = &rest {
                 let white = Array2::from_shape_simple_fn((p, t), &mut *normal);
@@ -224,7 +206,7 @@ impl Directions {
     }
 
     pub(super) fn row_doubles(&self) -> usize {
-        let p = self.stored.first().or(self.rest.as_ref()).map_or(0, |d| d.lower.nrows());
+        let p = self.stored.first().or(self.rest.as_ref()).map_or(0, |d| d.part.lower.nrows());
         2 * p * (self.stored.len() + 1) + self.congruence.shifts().len()
     }
 
@@ -234,8 +216,10 @@ impl Directions {
         let stored = self.stored.iter().zip(shifts).map(|(one, d)| (one, *d));
         let count = self.congruence.n_rest() as f64;
         let rest = self.rest.as_ref().zip(self.congruence.rest_shift().map(|c| count * c));
-        let parts: Vec<Array2<f64>> =
-            stored.chain(rest).map(|(one, weight)| &one.half * (0.5 * weight).sqrt()).collect();
+        let parts: Vec<Array2<f64>> = stored
+            .chain(rest)
+            .map(|(one, weight)| &one.part.half * (0.5 * weight).sqrt())
+            .collect();
         let views: Vec<ArrayView2<f64>> = parts.iter().map(|part| part.view()).collect();
         let Ok(parts) = ndarray::concatenate(Axis(1), &views) else { return };
         let parts = match &self.spectrum {

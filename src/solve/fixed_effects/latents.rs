@@ -12,46 +12,13 @@
 
 use ndarray::{Array1, Array2, Array4, ArrayView2, Axis, s};
 
-use super::{FixedEffects, Rows, root};
+use super::part::{Part, drawn, squares};
+use super::{FixedEffects, Rows};
 use crate::error::Result;
 use crate::linalg;
 use crate::op::{Adjoint, MixedAdjoint, MixedTasks};
 use crate::solve::RowCovariances;
 use crate::solve::mixed_posterior::joint;
-
-/// The least-squares problem of one latent function, or of what is white.
-#[derive(Debug, Clone)]
-struct Part {
-    /// Z_q (n, p).
-    half: Array2<f64>,
-    /// L_q (p, p).
-    lower: Array2<f64>,
-}
-
-impl Part {
-    /// The problem for columns F (n, p) and the solutions of the covariance for them.
-    fn new(basis: ArrayView2<f64>, solved: ArrayView2<f64>) -> Result<Self> {
-        let lower = root(linalg::matmul(basis.t(), solved))?;
-        let half = linalg::solve_lower(lower.view(), solved.t()).reversed_axes();
-        Ok(Part { half: half.as_standard_layout().into_owned(), lower })
-    }
-
-    /// `A_q^-1 R` for R (p, c).
-    fn solve(&self, rhs: ArrayView2<f64>) -> Array2<f64> {
-        let half = linalg::solve_lower(self.lower.view(), rhs);
-        linalg::solve_lower_transpose(self.lower.view(), half.view())
-    }
-
-    /// `F(x) L_q^-T` (c, p).
-    fn known(&self, basis: ArrayView2<f64>) -> Array2<f64> {
-        let known = linalg::solve_lower(self.lower.view(), basis.t());
-        known.reversed_axes().as_standard_layout().into_owned()
-    }
-
-    fn half_log_det(&self) -> f64 {
-        self.lower.diag().iter().map(|v| v.ln()).sum()
-    }
-}
 
 /// The problems of all latent functions and of what is white.
 #[derive(Debug, Clone)]
@@ -139,11 +106,7 @@ impl Latents {
         let (shares, white) = self.shares(rows);
         let (m, p) = rows.basis.dim();
         let one = |_| {
-            let mut latent = Array2::zeros((m, shares.len()));
-            for (mut column, share) in latent.columns_mut().into_iter().zip(&shares) {
-                let draw = Array1::from_shape_simple_fn(p, &mut *normal);
-                column.assign(&share.dot(&draw));
-            }
+            let latent = drawn(&shares, m, normal);
             let draw = Array2::from_shape_simple_fn((p, self.tasks.n_tasks()), &mut *normal);
             let outside = linalg::matmul(white.view(), self.tasks.outside(draw).view());
             self.tasks.joined(&latent, &outside)
@@ -203,11 +166,6 @@ pub(in crate::solve) struct Contrasts {
     pub(in crate::solve) rest: Array2<f64>,
     pub(in crate::solve) latent: Array2<f64>,
     pub(in crate::solve) white: Array1<f64>,
-}
-
-/// Sums of squares of rows.
-fn squares(m: &Array2<f64>) -> Array1<f64> {
-    m.mapv(|v| v * v).sum_axis(Axis(1))
 }
 
 /// Variances of the latent functions (c, m), and of what is white (c), at some rows.

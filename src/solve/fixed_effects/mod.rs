@@ -20,6 +20,7 @@
 mod directions;
 mod entries;
 mod latents;
+mod part;
 
 use std::sync::Arc;
 
