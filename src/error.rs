@@ -61,7 +61,7 @@ pub enum Error {
         expected: String,
     },
     /// A name (of a kernel, a parameter path, an option, a task) is not known.
-    #[error("unknown {kind} '{name}', expected one of: {}", .known.join(", "))]
+    #[error("unknown {kind} '{name}'{}", expected(.kind, .known))]
     UnknownName {
         /// What the name should be a name of.
         kind: String,
@@ -140,6 +140,15 @@ pub enum Error {
         /// Evaluations of the objective made until then.
         evaluations: usize,
     },
+}
+
+/// The names that exist, as the end of a message.
+fn expected(kind: &str, known: &[String]) -> String {
+    match (known.is_empty(), kind.strip_prefix("value of ")) {
+        (false, _) => format!(", expected one of: {}", known.join(", ")),
+        (true, Some(owner)) => format!(": {owner} has no parameters"),
+        (true, None) => ": there is none".to_string(),
+    }
 }
 
 impl Error {

@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::density::Gap;
-use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend};
+use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend, mesh};
 use crate::folds::Refit;
 use crate::models::Judged;
 
@@ -51,14 +51,9 @@ pub(crate) fn draw(path: &Path, fits: &[Judged], refits: &[Refit]) -> Result<(),
         .x_label_area_size(52)
         .y_label_area_size(250)
         .build_cartesian_2d(low - margin..high + margin, order.len() as f64..-0.2)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
+    mesh(&mut chart, [15, 17])
         .disable_y_mesh()
         .y_labels(0)
-        .label_style((FONT, 15))
-        .axis_desc_style((FONT, 17))
         .x_label_formatter(&|v| format!("{v:.1}"))
         .x_desc("nats a site, with one standard error of the difference")
         .draw()?;

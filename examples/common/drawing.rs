@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 
 /// The font of every text.
@@ -32,6 +34,24 @@ pub(crate) fn place(name: &str) -> std::io::Result<PathBuf> {
 /// That place as the text shows it: relative to the project where it lies inside.
 pub(crate) fn shown(path: &Path) -> std::path::Display<'_> {
     path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(path).display()
+}
+
+/// The axes of a chart over a faint grid: letters of these sizes for labels and descriptions.
+pub(crate) fn mesh<'a, 'b, 'c, X, Y>(
+    chart: &'b mut ChartContext<'a, SVGBackend<'c>, Cartesian2d<X, Y>>,
+    [labels, descriptions]: [u32; 2],
+) -> MeshStyle<'a, 'b, X, Y, SVGBackend<'c>>
+where
+    X: Ranged + ValueFormatter<X::ValueType>,
+    Y: Ranged + ValueFormatter<Y::ValueType>,
+{
+    let mut style = chart.configure_mesh();
+    style
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.08))
+        .label_style((FONT, labels))
+        .axis_desc_style((FONT, descriptions));
+    style
 }
 
 /// Draws the legend of a chart: `line` pixels for a sample, letters of that `size`.

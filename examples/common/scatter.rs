@@ -5,7 +5,7 @@ use std::error::Error;
 use ndarray::ArrayView1;
 use plotters::prelude::*;
 
-use crate::drawing::{Area, BLUE, FONT, GREY, legend};
+use crate::drawing::{Area, BLUE, FONT, GREY, legend, mesh};
 
 /// Measured and predicted concentrations of one metal in mg/kg.
 pub(crate) struct Scatter<'a> {
@@ -31,12 +31,7 @@ pub(crate) fn draw_scatter(area: &Area, s: &Scatter) -> Result<(), Box<dyn Error
             (low..high).log_scale().with_key_points(ticks.clone()),
             (low..high).log_scale().with_key_points(ticks),
         )?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
-        .label_style((FONT, 15))
-        .axis_desc_style((FONT, 17))
+    mesh(&mut chart, [15, 17])
         .x_label_formatter(&f64::to_string)
         .y_label_formatter(&f64::to_string)
         .x_desc("measured")

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend};
+use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend, mesh};
 use crate::neighbours::Pair;
 
 const SIZE: (u32, u32) = (1160, 520);
@@ -62,12 +62,7 @@ fn draw_days(area: &Area, d: &Days) -> Result<(), Box<dyn Error>> {
         .x_label_area_size(52)
         .y_label_area_size(62)
         .build_cartesian_2d(0.0..last + 1.0, low..high)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
-        .label_style((FONT, 15))
-        .axis_desc_style((FONT, 17))
+    mesh(&mut chart, [15, 17])
         .x_label_formatter(&|v| format!("{v:.0}"))
         .y_label_formatter(&|v| format!("{v:.1}"))
         .x_desc("day of 1978")
@@ -108,12 +103,7 @@ fn draw_pairs(area: &Area, pairs: &[Pair]) -> Result<(), Box<dyn Error>> {
         .x_label_area_size(52)
         .y_label_area_size(52)
         .build_cartesian_2d(0.0..last * 1.05, least..1.0)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
-        .label_style((FONT, 15))
-        .axis_desc_style((FONT, 17))
+    mesh(&mut chart, [15, 17])
         .x_label_formatter(&|v| format!("{v:.0}"))
         .y_label_formatter(&|v| format!("{v:.1}"))
         .x_desc("distance, km (unknown to the model)")

@@ -7,7 +7,7 @@ use std::path::Path;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::drawing::{Area, BLUE, FONT, RED, legend};
+use crate::drawing::{Area, BLUE, FONT, RED, legend, mesh};
 use crate::scatter::{Scatter, draw_scatter};
 
 const SIZE: (u32, u32) = (1240, 560);
@@ -47,15 +47,10 @@ fn draw_bars(area: &Area, jobs: &[String], bars: &[Bar]) -> Result<(), Box<dyn E
         .x_label_area_size(52)
         .y_label_area_size(270)
         .build_cartesian_2d(low..high, n..0.0)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
+    mesh(&mut chart, [15, 17])
         .disable_y_mesh()
         .y_labels(0)
         .x_labels(5)
-        .label_style((FONT, 15))
-        .axis_desc_style((FONT, 17))
         .x_label_formatter(&|v| format!("{:+.0} %", 100.0 * v))
         .x_desc("difference, with twice its paired standard error")
         .draw()?;

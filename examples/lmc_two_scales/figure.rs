@@ -7,7 +7,7 @@ use coregion::prelude::*;
 use plotters::prelude::*;
 
 use crate::CHOSEN;
-use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend};
+use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend, mesh};
 use crate::heatmap::{Correlations, draw_correlations};
 use crate::report::{SHOWN, correlations};
 use crate::structures::Structure;
@@ -64,14 +64,7 @@ fn draw_variogram(
         .x_label_area_size(44)
         .y_label_area_size(44)
         .build_cartesian_2d(0.0..end, 0.0..high)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
-        .label_style((FONT, 14))
-        .axis_desc_style((FONT, 15))
-        .x_desc("distance, km")
-        .draw()?;
+    mesh(&mut chart, [14, 15]).x_desc("distance, km").draw()?;
     type Part<'a> = Box<dyn Fn(f64) -> f64 + 'a>;
     let within = |s: &Structure| format!("within {:.2} km", s.range());
     let parts: [(String, RGBColor, Part); 4] = [

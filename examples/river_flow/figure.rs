@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::data::{AHEAD, GAUGES, Windows};
-use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend};
+use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend, mesh};
 use crate::ridge::blocks;
 use crate::score::Score;
 
@@ -67,12 +67,7 @@ fn draw_block(
         .x_label_area_size(52)
         .y_label_area_size(62)
         .build_cartesian_2d(from..to, low - margin..high + margin)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
-        .label_style((FONT, 15))
-        .axis_desc_style((FONT, 17))
+    mesh(&mut chart, [15, 17])
         .x_label_formatter(&|v| format!("{v:.0}"))
         .y_label_formatter(&|v| format!("{v:.0}"))
         .x_desc("day")
@@ -97,13 +92,9 @@ fn draw_errors(area: &Area, scores: &[Score]) -> Result<(), Box<dyn Error>> {
         .x_label_area_size(52)
         .y_label_area_size(72)
         .build_cartesian_2d(0.0..high, n..-0.2)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
+    mesh(&mut chart, [15, 17])
         .disable_y_mesh()
         .y_labels(0)
-        .label_style((FONT, 15))
         .x_label_formatter(&|v| format!("{v:.1}"))
         .draw()?;
     for (k, (score, colour)) in scores.iter().zip(COLOURS).enumerate() {

@@ -7,7 +7,7 @@ use coregion::analysis::metrics::normal_quantile;
 use plotters::prelude::*;
 
 use crate::data::Climate;
-use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend};
+use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend, mesh};
 use crate::score::Score;
 
 const SIZE: (u32, u32) = (1240, 500);
@@ -49,12 +49,7 @@ fn draw_station(
         .x_label_area_size(40)
         .y_label_area_size(34)
         .build_cartesian_2d(0.0..MONTHS as f64, -14.0..38.0)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
-        .label_style((FONT, 14))
-        .axis_desc_style((FONT, 15))
+    mesh(&mut chart, [14, 15])
         .x_label_formatter(&|v| format!("{v:.0}"))
         .y_label_formatter(&|v| format!("{v:.0}"))
         .x_desc(format!("months from {}", climate.months[0]))
@@ -96,14 +91,9 @@ fn draw_errors(area: &Area, scores: &[Score]) -> Result<(), Box<dyn Error>> {
         .x_label_area_size(44)
         .y_label_area_size(50)
         .build_cartesian_2d(0.0..high, 0.0..high)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
+    mesh(&mut chart, [14, 15])
         .x_labels(6)
         .y_labels(6)
-        .label_style((FONT, 14))
-        .axis_desc_style((FONT, 15))
         .x_desc(other.name)
         .y_desc(own.name)
         .draw()?;

@@ -8,7 +8,7 @@ use ndarray::Array1;
 use plotters::prelude::*;
 
 use crate::Line;
-use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend};
+use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend, mesh};
 
 const SIZE: (u32, u32) = (1240, 560);
 /// Warps drawn, with their colours.
@@ -40,15 +40,7 @@ fn draw_medians(
         .x_label_area_size(52)
         .y_label_area_size(62)
         .build_cartesian_2d(0.0..high, 0.0..high)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
-        .label_style((FONT, 15))
-        .axis_desc_style((FONT, 17))
-        .x_desc("measured")
-        .y_desc("predicted median")
-        .draw()?;
+    mesh(&mut chart, [15, 17]).x_desc("measured").y_desc("predicted median").draw()?;
     chart.draw_series(LineSeries::new([(0.0, 0.0), (high, high)], BLACK.mix(0.5)))?;
     for (name, colour) in DRAWN {
         let Some(line) = lines.iter().find(|l| l.name == name) else { continue };

@@ -8,7 +8,7 @@ use ndarray::Array1;
 use plotters::prelude::*;
 
 use crate::data::STATIONS;
-use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend};
+use crate::drawing::{Area, BLUE, FONT, GREY, RED, legend, mesh};
 
 const SIZE: (u32, u32) = (1240, 600);
 const LEFT: u32 = 780;
@@ -54,14 +54,9 @@ fn draw_panel(area: &Area, p: &Panel, high: f64, with_legend: bool) -> Result<()
         .x_label_area_size(40)
         .y_label_area_size(34)
         .build_cartesian_2d(first..last, 0.0..high)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
+    mesh(&mut chart, [14, 15])
         .y_labels(5)
         .x_labels(6)
-        .label_style((FONT, 14))
-        .axis_desc_style((FONT, 15))
         .x_label_formatter(&|v| format!("{v:.0}"))
         .y_label_formatter(&|v| format!("{v:.0}"))
         .x_desc("day of 1978")
@@ -112,14 +107,9 @@ fn draw_errors(
         .x_label_area_size(44)
         .y_label_area_size(56)
         .build_cartesian_2d(low..high, low..high)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.08))
+    mesh(&mut chart, [14, 15])
         .x_labels(6)
         .y_labels(6)
-        .label_style((FONT, 14))
-        .axis_desc_style((FONT, 15))
         .x_label_formatter(&|v| format!("{v:.2}"))
         .y_label_formatter(&|v| format!("{v:.2}"))
         .x_desc("RMSE by closed-form leave-out of the station's weeks")

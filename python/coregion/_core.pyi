@@ -9,6 +9,8 @@ has it returns. Properties and metrics hold the interpreter. Descriptions of ker
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
+from numpy.typing import ArrayLike
+
 from ._types import Counts, Description, Floats, Observer
 
 __all__ = [
@@ -48,8 +50,10 @@ class Dataset:
         noise_variances: Floats | None = None,
         task_names: Sequence[str] | None = None,
         feature_names: Sequence[str] | None = None,
+        vector: bool = False,
     ) -> Dataset:
-        """x (n, d), y (n, T) with NaN where nothing was observed, noise_variances (n, T)."""
+        """x (n, d), y (n, T) with NaN where nothing was observed, noise_variances (n, T); vector where the
+        one column of y was a vector."""
 
     @staticmethod
     def long(
@@ -73,6 +77,9 @@ class Dataset:
     def layout(self) -> str:
         """``complete``, ``masked`` or ``long``."""
     @property
+    def is_vector(self) -> bool:
+        """Whether the outputs of the one task were a vector."""
+    @property
     def n_rows(self) -> int: ...
     @property
     def n_tasks(self) -> int: ...
@@ -94,12 +101,12 @@ class Warp:
     def name(self) -> str: ...
     @property
     def is_identity(self) -> bool: ...
-    def forward(self, y: Floats) -> Floats:
-        """Warped outputs (n,)."""
-    def log_slope(self, y: Floats) -> Floats:
-        """Logarithms of the slopes (n,) at outputs."""
-    def inverse(self, z: Floats) -> Floats:
-        """Outputs (n,) of warped ones."""
+    def forward(self, y: ArrayLike) -> Floats:
+        """Warped outputs, in the shape of y."""
+    def log_slope(self, y: ArrayLike) -> Floats:
+        """Logarithms of the slopes at outputs, in the shape of y."""
+    def inverse(self, z: ArrayLike) -> Floats:
+        """Outputs of warped ones, in the shape of z."""
 
 @final
 class GaussianProcess:

@@ -55,6 +55,7 @@ def training(X: Any, y: Any, tasks: Any, task_names: Any, noise_variance: Any) -
         ),
         task_names=None if labels is None else labels.names,
         feature_names=names,
+        vector=vector,
     )
     known = labels if labels is not None else _labels.TaskLabels(range(table.shape[1]))
     return Training(data, known, vector, feature_names)

@@ -58,7 +58,7 @@ class Estimator(SklearnProtocol, ABC):
         data = model.data
         estimator.model_ = model
         estimator._labels = _labels.TaskLabels(data.task_names)
-        estimator._vector = data.n_tasks == 1 and data.layout != "long"
+        estimator._vector = data.is_vector
         estimator._columns = data.feature_names
         estimator._named = estimator._columns != [f"x{j}" for j in range(len(estimator._columns))]
         return estimator

@@ -40,8 +40,8 @@ class MultiTaskGP(Posterior):
     Parameters
     ----------
     kernel : Kernel, list of Kernel or None
-        The scalar kernel, of `coregion.kernels`; ``None`` is ``Matern52()``. With a mixing a list has the
-        kernel of each latent function, and one kernel is copied for each.
+        The scalar kernel, of `coregion.kernels`; ``None`` is ``Matern52()``. With a mixing one kernel is
+        copied for each latent function, and a list must have one for each.
     task : Task or None
         The task covariance, of `coregion.tasks`; ``None`` is ``LowRank(rank=2)``, for one task ``Diagonal()``
         and above 256 tasks ``LowRank(rank=2, residual="noise")``.
@@ -73,9 +73,11 @@ class MultiTaskGP(Posterior):
     warp : None, {"log", "box-cox", "yeo-johnson", "sinh-arcsinh"}, or one for each task
         Strictly increasing maps of the outputs, whose parameters are learned in the likelihood: a list with
         one (or ``None``) for each task, or a dictionary by their names. "log" and "box-cox" need positive
-        outputs. A pair such as ``("box-cox", {"lambda": 0.5})`` gives values to start at. B, the noise and
-        the mean are then of the warped outputs; predictions and the likelihood, its Jacobian included, are
-        in the units of y. See ``warps_``.
+        outputs. A pair such as ``("box-cox", {"lambda": 0.5})`` gives values to start at: "log" has none,
+        "box-cox" and "yeo-johnson" have lambda, "sinh-arcsinh" epsilon and delta. ``fixed`` holds them, as
+        ``"warp[0].lambda"``. B, the noise and the mean are then of the warped outputs; predictions and the
+        likelihood, its Jacobian included, are in the units of y. ``noise_variance``, ``task_features`` and
+        ``return_cov`` are refused. See ``warps_``.
     optimizer : {"auto", "alternating", "joint"} or None
         How parameters are learned; ``None`` evaluates at the values given and refuses missing ones.
     solver : {"auto", "kronecker", "low-rank", "choleskys", "schur", "mixed", "dense", "cg"}
@@ -117,7 +119,7 @@ class MultiTaskGP(Posterior):
     Attributes
     ----------
     warps_ : list
-        The warp of each task: ``forward``, ``inverse`` and ``log_slope`` of vectors.
+        The warp of each task: ``forward``, ``inverse`` and ``log_slope`` of arrays.
     kernel_, task_
         Kernel and task covariance with the values learned.
     task_covariance_, task_correlation_, task_correlation_std_error_, noise_covariance_

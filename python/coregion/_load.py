@@ -18,9 +18,9 @@ def load(
     """A fitted model from a file written by ``save``, here or from Rust.
 
     Its covariance is factored again. The parameters of the estimator are those of the model: kernel, task
-    covariance, noise and mean with their values. A file does not tell whether y was a vector: a model of
-    one task answers as one fitted to a vector. Nor does it tell columns that a frame named x0, x1, ... from
-    columns without names: such a model has no ``feature_names_in_``.
+    covariance, noise and mean with their values. Answers have the shape that they had: vectors where y was
+    one. A file does not tell columns that a frame named x0, x1, ... from columns without names: such a model
+    has no ``feature_names_in_``.
 
     Parameters
     ----------

@@ -346,7 +346,8 @@ class Posterior(Estimator):
 
         Parameters and scales are held at their values, which had seen what is left out: for few rows and many
         parameters the answer is somewhat optimistic. So is the mean, unless it is "constant": that is
-        estimated anew from what is left, except where nothing would be left of some task.
+        estimated anew from what is left, except where nothing would be left of some task. With a mixing the
+        solver "mixed" leaves out rows or entries of complete tables; ``solver="dense"`` serves the rest.
 
         Parameters
         ----------
@@ -371,7 +372,7 @@ class Posterior(Estimator):
         NotFittedError
             Before ``fit``.
         ValueError
-            For another ``by`` and for labels that do not fit.
+            For another ``by``, for labels that do not fit, and for what the solver does not serve.
 
         Examples
         --------

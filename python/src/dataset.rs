@@ -30,7 +30,8 @@ fn named(
 #[pymethods]
 impl Dataset {
     #[staticmethod]
-    #[pyo3(signature = (x, y, *, noise_variances=None, task_names=None, feature_names=None))]
+    #[pyo3(signature = (x, y, *, noise_variances=None, task_names=None, feature_names=None, vector=false))]
+    #[allow(clippy::too_many_arguments)]
     fn table(
         py: Python<'_>,
         x: Table<'_>,
@@ -38,9 +39,14 @@ impl Dataset {
         noise_variances: Option<Table<'_>>,
         task_names: Option<Vec<String>>,
         feature_names: Option<Vec<String>>,
+        vector: bool,
     ) -> PyResult<Self> {
         let make = || {
-            let mut data = coregion::Dataset::new(x.as_array(), y.as_array())?;
+            let (x, y) = (x.as_array(), y.as_array());
+            let mut data = match vector {
+                true => coregion::Dataset::vector(x, y.column(0))?,
+                false => coregion::Dataset::new(x, y)?,
+            };
             if let Some(variances) = &noise_variances {
                 data = data.with_noise_variances(variances.as_array())?;
             }
@@ -91,6 +97,11 @@ impl Dataset {
     #[getter]
     fn layout(&self) -> String {
         self.0.layout().to_string()
+    }
+
+    #[getter]
+    fn is_vector(&self) -> bool {
+        self.0.is_vector()
     }
 
     #[getter]

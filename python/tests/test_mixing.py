@@ -83,5 +83,9 @@ def test_what_does_not_go_together_is_refused():
         cg.MultiTaskGP(mixing="orthogonal").fit(X, Y)
     with pytest.raises(ValueError, match="from 1 to 5"):
         cg.MultiTaskGP(mixing=mixings.Orthogonal(latents=6)).fit(X, Y)
+    with pytest.raises(ValueError, match="found a list of 1, expected 2"):
+        cg.MultiTaskGP(kernel=[kernels.RBF()], mixing=mixings.Orthogonal(latents=2)).fit(X, Y)
+    with pytest.warns(cg.exceptions.DataWarning, match=r"held without a value given.*mixing\.strength"):
+        cg.MultiTaskGP(mixing=mixings.Orthogonal(latents=2, fixed=["strength"])).fit(X, Y)
     plain = cg.MultiTaskGP(kernels.RBF(1.0), tasks.Diagonal(np.ones(5)), np.ones(5), optimizer=None)
     assert plain.fit(X, Y).mixing_ is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,19 @@ from coregion import kernels, tasks
 
 FOLDER = Path(__file__).parents[2] / "tests" / "model_files"
 KINDS = ["gaps", "long", "ridge"]
+
+
+@pytest.mark.parametrize("estimator", [cg.MultiTaskGP(max_iter=2), cg.MultiTaskKernelRidge()])
+def test_answers_keep_their_shape(estimator, tmp_path):
+    X = np.linspace(0.0, 5.0, 14)[:, None]
+    for y in (np.sin(X[:, 0]), np.sin(X)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", cg.exceptions.CoregionWarning)
+            fitted = estimator.fit(X, y)
+        fitted.save(tmp_path / "model.safetensors")
+        for again in (cg.load(tmp_path / "model.safetensors"), pickle.loads(pickle.dumps(fitted))):
+            assert again.predict(X).shape == y.shape
+            assert again.leave_one_out()[0].shape == y.shape
 
 
 def models() -> dict[str, cg.MultiTaskGP | cg.MultiTaskKernelRidge]:

@@ -99,6 +99,30 @@ def test_gaps_and_measured_tasks_are_in_the_units_of_y(data: Any) -> None:
     assert gp.score(X, Y) > 0.3
 
 
+def test_values_at_an_end_of_their_range_can_be_held(data: Any) -> None:
+    X, Y = data
+    paths = ["warp[0].lambda", "warp[1].lambda"]
+    gp = settings(warp=("box-cox", {"lambda": 0}), fixed=paths).fit(X, Y)
+    assert [gp.parameters_[path] for path in paths] == [0.0, 0.0]
+    reference = gp.parameters_["warp[0].reference"]
+    np.testing.assert_allclose(gp.warps_[0].forward(Y[:, 0]), reference * np.log(Y[:, 0] / reference))
+    again = pickle.loads(pickle.dumps(gp))
+    np.testing.assert_array_equal(again.predict(X), gp.predict(X))
+
+
+def test_fitted_warps_take_what_can_be_read_as_an_array(data: Any) -> None:
+    X, Y = data
+    warp = settings(warp="log").fit(X, Y).warps_[0]
+    np.testing.assert_array_equal(warp.forward([1, 2.0]), np.log([1.0, 2.0]))
+    np.testing.assert_array_equal(warp.forward(Y), np.log(Y))
+    np.testing.assert_array_equal(warp.inverse([[0.0], [1.0]]), [[1.0], [np.exp(1.0)]])
+    assert float(warp.log_slope(2)) == -np.log(2.0)
+    with pytest.raises(ValueError, match="y: found"):
+        warp.forward(["a"])
+    with pytest.raises(ValueError, match="y: found NaN, expected finite outputs"):
+        warp.forward([np.nan])
+
+
 @pytest.mark.parametrize(
     ("warp", "message"),
     [
@@ -109,6 +133,9 @@ def test_gaps_and_measured_tasks_are_in_the_units_of_y(data: Any) -> None:
         ([3, "log"], "warp: found 3"),
         (("box-cox", {"lambda": "half"}), "found 'half', expected a finite number"),
         (("box-cox", {"lambda": -1.0}), "box-cox.lambda: found -1"),
+        (("box-cox", {"lambda": 0}), "0 must be held, and is the warp 'log'"),
+        (("yeo-johnson", {"lambda": 2}), "above 0 and below 2; at an end of that range it must be held"),
+        (("log", {"lambda": 1}), "unknown value of log 'lambda': log has no parameters"),
     ],
 )
 def test_other_warps_are_refused(warp: Any, message: str, data: Any) -> None:

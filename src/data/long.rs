@@ -210,5 +210,6 @@ fn table(
         n_observed: entries.len(),
         noise_variances: None,
         entries: Some(entries),
+        is_vector: false,
     })
 }

@@ -8,7 +8,7 @@ mod noise;
 mod parts;
 mod scales;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::error::Result;
 use checks::{check_names, check_scales, check_tables, count_observed};
@@ -50,6 +50,8 @@ pub struct Dataset {
     noise_variances: Option<Array2<f64>>,
     /// Row and task of each observation of long data, in the order in which they were given.
     entries: Option<Vec<(usize, usize)>>,
+    /// Whether the outputs of its one task were a vector.
+    is_vector: bool,
 }
 
 impl PartialEq for Dataset {
@@ -65,6 +67,7 @@ impl PartialEq for Dataset {
             && self.task_names == other.task_names
             && self.feature_names == other.feature_names
             && self.entries == other.entries
+            && self.is_vector == other.is_vector
     }
 }
 
@@ -105,7 +108,26 @@ impl Dataset {
             n_observed,
             noise_variances: None,
             entries: None,
+            is_vector: false,
         })
+    }
+
+    /// One task, its outputs (n) given as a vector: the table (n, 1), and remembered, as model files do,
+    /// by those who answer with vectors then.
+    ///
+    /// ```
+    /// use coregion::Dataset;
+    /// use ndarray::array;
+    /// let (x, y) = (array![[0.0], [1.0]], array![1.0, f64::NAN]);
+    /// let data = Dataset::vector(x.view(), y.view())?;
+    /// assert_eq!((data.n_tasks(), data.n_missing(), data.is_vector()), (1, 1, true));
+    /// # Ok::<(), coregion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Dataset::new`].
+    pub fn vector(x: ArrayView2<f64>, y: ArrayView1<f64>) -> Result<Self> {
+        Ok(Dataset { is_vector: true, ..Dataset::new(x, y.insert_axis(Axis(1)))? })
     }
 
     /// The data set with its tasks named, one distinct name for each column of `y`.
@@ -161,6 +183,11 @@ impl Dataset {
     /// Outputs (n, T), NaN where nothing was observed.
     pub fn y(&self) -> ArrayView2<'_, f64> {
         self.y.view()
+    }
+
+    /// Whether the outputs of its one task were given as a vector.
+    pub fn is_vector(&self) -> bool {
+        self.is_vector
     }
 
     /// Names of the tasks.

@@ -82,6 +82,7 @@ impl Dataset {
             n_observed: observed.len(),
             noise_variances: self.noise_variances.as_ref().map(part),
             entries: None,
+            is_vector: false,
         })
     }
 
@@ -191,6 +192,7 @@ impl Dataset {
             feature_names: self.feature_names.clone(),
             noise_variances,
             entries: None,
+            is_vector: self.is_vector,
         })
     }
 }

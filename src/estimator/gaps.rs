@@ -79,9 +79,10 @@ impl FittedMultiTaskGp {
 
     /// What the model says of the training observations, each entry, row, task or group of rows from
     /// all others, in closed form: predicted means, standard deviations of the observation, and log
-    /// densities; NaN where nothing was observed. Parameters, scales and the mean are held at their
-    /// values, which had seen what is left out: for few rows and many parameters the answer is somewhat
-    /// optimistic. Labels of groups belong to the rows of the data set.
+    /// densities; NaN where nothing was observed. Parameters and scales are held at their values, which
+    /// had seen what is left out: for few rows and many parameters the answer is somewhat optimistic. So
+    /// is the mean, unless it is a constant that is estimated. Labels of groups belong to the rows of the
+    /// data set.
     ///
     /// ```
     /// # use coregion::prelude::*;

@@ -75,7 +75,18 @@ impl MultiTaskGp {
         }
         let own = std::slice::from_ref(&self.kernel);
         let kernels = if self.latent_kernels.is_empty() { own } else { &self.latent_kernels };
-        Coregionalization::mixed(kernels, mixing.clone(), n_tasks).map(Some)
+        let found = Coregionalization::mixed(kernels, mixing.clone(), n_tasks)?;
+        let (given, m) = (self.latent_kernels.len(), found.terms.len());
+        if given > 0 && given != m {
+            return Err(Error::InvalidValue {
+                argument: "the kernels of the latent functions".to_string(),
+                found: format!("a list of {given}"),
+                expected: format!(
+                    "{m}, one for each latent function, or one kernel without a list"
+                ),
+            });
+        }
+        Ok(Some(found))
     }
 }
 

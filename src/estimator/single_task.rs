@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::fitted::FittedMultiTaskGp;
 use super::multi_task_gp::MultiTaskGp;
+use super::warped::held;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::gp::{Mean, Prediction, Uncertainty};
@@ -32,6 +33,7 @@ impl SingleTaskGps {
     pub(super) fn fit(settings: &MultiTaskGp, data: &Dataset) -> Result<Self> {
         // A task without observations is refused before any other is fitted.
         let parts = (0..data.n_tasks()).map(|t| data.task(t)).collect::<Result<Vec<_>>>()?;
+        let warps = held(&settings.warps, data.n_tasks(), &settings.fixed, &settings.ties);
         let models = parts
             .par_iter()
             .enumerate()
@@ -58,7 +60,7 @@ impl SingleTaskGps {
                     }
                     _ => Noise::PerTask,
                 };
-                one.warps = of_task(&settings.warps, t);
+                one.warps = of_task(&warps, t);
                 if let Mean::Given(values) = &settings.mean {
                     one.mean = Mean::Given(values.get(t).copied().into_iter().collect());
                 }

@@ -1,5 +1,6 @@
 //! What a model is bound from besides its data.
 
+use super::warped::held;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::gp::{Mean, Model, Scaling};
@@ -42,8 +43,8 @@ impl Structure {
     /// As [`Model::new`] and [`Model::select_solver`], and for holds and ties that do not fit.
     pub(crate) fn bind(&self, data: &Dataset) -> Result<Model> {
         let (noise, mean) = (&self.noise, &self.mean);
-        let mut model =
-            Model::with_warps(data, &self.terms, noise, mean, self.scaling, &self.warps)?;
+        let warps = held(&self.warps, data.n_tasks(), &self.fixed, &self.ties);
+        let mut model = Model::with_warps(data, &self.terms, noise, mean, self.scaling, &warps)?;
         model.set_restricted(self.reml)?;
         // Ties first: what is held is held with all that is tied to it, in whatever order it was said.
         for (path, other) in &self.ties {

@@ -59,6 +59,34 @@ impl MultiTaskGp {
     }
 }
 
+/// The warps, one for each task where paths hold values that were given: described as held, for at an end
+/// of its range a value is accepted only so.
+pub(super) fn held(
+    warps: &[Warp],
+    n_tasks: usize,
+    fixed: &[String],
+    ties: &[(String, String)],
+) -> Vec<Warp> {
+    if !fixed.iter().any(|path| path.starts_with("warp[")) {
+        return warps.to_vec();
+    }
+    let mut each = match warps {
+        [all] => vec![all.clone(); n_tasks],
+        each => each.to_vec(),
+    };
+    let tied = |path: &String| ties.iter().any(|(a, b)| [a, b].contains(&path));
+    for (t, warp) in each.iter_mut().enumerate() {
+        let start = format!("warp[{t}].");
+        // Ties are of values that both are learned, and come first.
+        for name in fixed.iter().filter(|p| !tied(p)).filter_map(|p| p.strip_prefix(&start)) {
+            if warp.spec().get(name).is_some() {
+                *warp = warp.clone().fix(name);
+            }
+        }
+    }
+    each
+}
+
 impl FittedMultiTaskGp {
     /// The warp of each task, with the values learned.
     pub fn warps(&self) -> Vec<FittedWarp> {

@@ -18,7 +18,9 @@ impl Posterior {
     /// # Errors
     /// [`crate::Error::Shape`] for labels of another number than there are rows;
     /// [`crate::Error::NotPositive`] where signal and noise are so far apart that a block has no
-    /// Cholesky factor; [`crate::Error::Numerical`] where a prediction overflows.
+    /// Cholesky factor; [`crate::Error::Numerical`] where a prediction overflows;
+    /// [`crate::Error::Incompatible`] where the solver is `mixed`, for anything but rows or entries of a
+    /// complete table.
     pub fn leave_out(&self, by: &LeaveOut) -> Result<LeftOut> {
         self.fits_inverse()?;
         let whole = self.whole()?;

@@ -12,7 +12,7 @@ use super::LoadOptions;
 use super::container::Container;
 use super::description::{check_counts, check_size, read_list, read_tree, to_raw};
 use super::features::{criterion, criterion_name, required};
-use super::parts::{AGREEMENT, Size, bytes, matrix, read_document, readable, written};
+use super::parts::{AGREEMENT, Size, bytes, matrix, read_document, readable, shape_of_y, written};
 use super::refusal::{NOT_OURS, refuse, shown, within};
 use super::report::present;
 use crate::data::Layout;
@@ -102,7 +102,7 @@ pub(super) fn pack(ridge: &FittedMultiTaskKernelRidge) -> Result<Container> {
         arrays: BTreeMap::new(),
     };
     out.insert("x", &[n, d], data.x().iter().copied().collect())?;
-    out.insert("y", &[n, t], data.y().iter().copied().collect())?;
+    out.insert("y", &shape_of_y(data), data.y().iter().copied().collect())?;
     out.insert("dual", &[n, t], ridge.dual_coef().iter().copied().collect())?;
     out.insert("task_penalties", &[t], ridge.relative_penalties.to_vec())?;
     out.insert("unit_penalties", &[t], ridge.unit_penalties.to_vec())?;

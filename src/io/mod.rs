@@ -65,7 +65,7 @@
 //! | array | shape | content |
 //! | --- | --- | --- |
 //! | `x` | (n, d) | inputs |
-//! | `y` | (n, T) | outputs, NaN where nothing was observed |
+//! | `y` | (n, T), or (n) where the outputs of one task were a vector | outputs, NaN where nothing was observed |
 //! | `noise_variances` | (n, T) | known variances of the noise of the observations, where they are known |
 //! | `entries` | (N, 2) | of `long` data: row and task of each observation, in the order in which they were given; rows stand in the order of their first observations |
 //! | `parameters` | (P) | every natural value in the order of the layout: kernel, warps, B, noise, means |
@@ -122,7 +122,7 @@
 //! | array | shape | content |
 //! | --- | --- | --- |
 //! | `x` | (n, d) | inputs |
-//! | `y` | (n, T) | outputs |
+//! | `y` | (n, T), or (n) as above | outputs |
 //! | `dual` | (n, T) | dual coefficients C: `f(x) = b + k(x, X) C B` |
 //! | `intercept` | (T) | b, where fitted |
 //! | `weights` | (n) | of the rows, where given |

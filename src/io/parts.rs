@@ -1,7 +1,7 @@
 //! What the files of every kind of model have in common: data, names, and the bounds on kernels and
 //! task covariances.
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -70,6 +70,18 @@ fn matrix_with_gaps(file: &mut Container, name: &str, shape: [usize; 2]) -> Resu
         .map_err(|e| refuse(format!("its array '{name}' is broken: {e}"), NOT_OURS))
 }
 
+/// The table (n, 1) of a vector.
+fn column(values: Vec<f64>) -> Array2<f64> {
+    Array1::from_vec(values).insert_axis(Axis(1))
+}
+
+/// The shape of the outputs in a file: (n, T), or (n) where they were a vector.
+pub(super) fn shape_of_y(data: &Dataset) -> Vec<usize> {
+    let mut shape = vec![data.n_rows(), data.n_tasks()];
+    shape.truncate(if data.is_vector() { 1 } else { 2 });
+    shape
+}
+
 /// Puts a data set into a file.
 ///
 /// # Errors
@@ -77,7 +89,7 @@ fn matrix_with_gaps(file: &mut Container, name: &str, shape: [usize; 2]) -> Resu
 pub(super) fn insert_data(file: &mut Container, data: &Dataset) -> Result<()> {
     let (n, t) = (data.n_rows(), data.n_tasks());
     file.insert("x", &[n, data.n_features()], data.x().iter().copied().collect())?;
-    file.insert_with_gaps("y", &[n, t], data.y().iter().copied().collect())?;
+    file.insert_with_gaps("y", &shape_of_y(data), data.y().iter().copied().collect())?;
     if let Some(table) = data.noise_variances() {
         file.insert_with_gaps("noise_variances", &[n, t], table.iter().copied().collect())?;
     }
@@ -109,6 +121,8 @@ pub(super) struct Size {
     pub(super) tasks: usize,
     /// Rows at which something was observed.
     pub(super) observed_rows: usize,
+    /// Whether the outputs are a vector.
+    is_vector: bool,
 }
 
 impl Size {
@@ -116,10 +130,11 @@ impl Size {
     /// A refusal where there are no tables of data.
     pub(super) fn of(file: &Container) -> Result<Self> {
         let [rows, columns] = file.table("x")?;
-        let [_, tasks] = file.table("y")?;
+        let is_vector = file.arrays.get("y").is_some_and(|y| y.shape.len() == 1);
+        let [_, tasks] = if is_vector { [rows, 1] } else { file.table("y")? };
         let y = file.arrays.get("y").map_or(&[][..], |y| &y.values);
         let observed = y.chunks(tasks.max(1)).filter(|row| row.iter().any(|v| !v.is_nan()));
-        Ok(Size { rows, columns, tasks, observed_rows: observed.count() })
+        Ok(Size { rows, columns, tasks, observed_rows: observed.count(), is_vector })
     }
 
     /// Bounds what binding a kernel and a task covariance takes; `counts` are the numbers of
@@ -163,9 +178,14 @@ impl Size {
     ) -> Result<Dataset> {
         let x = matrix(&mut file, "x", [self.rows, self.columns])?;
         let shape = [self.rows, self.tasks];
-        let y = match layout {
-            Layout::Complete => matrix(&mut file, "y", shape)?,
-            Layout::Masked | Layout::Long => matrix_with_gaps(&mut file, "y", shape)?,
+        let y = match (layout, self.is_vector) {
+            (Layout::Complete, false) => matrix(&mut file, "y", shape)?,
+            (Layout::Masked | Layout::Long, false) => matrix_with_gaps(&mut file, "y", shape)?,
+            (Layout::Complete, true) => column(file.take("y", &shape[..1])?),
+            (Layout::Masked, true) => column(file.take_with_gaps("y", &shape[..1])?),
+            (Layout::Long, true) => {
+                return Err(refuse("its data are long, but its array 'y' is a vector", NOT_OURS));
+            }
         };
         let variances = with_noise_variances
             .then(|| matrix_with_gaps(&mut file, "noise_variances", shape))
@@ -174,6 +194,7 @@ impl Size {
         file.finish()?;
         let mut data = match entries {
             Some(entries) => Dataset::from_entries(x.view(), y.view(), entries)?,
+            None if self.is_vector => Dataset::vector(x.view(), y.column(0))?,
             None => Dataset::new(x.view(), y.view())?,
         };
         if data.layout() != layout {

@@ -117,11 +117,19 @@ impl ParamSpec {
         for i in 0..self.init.len() {
             let ratio = self.init[i] / self.unit[i];
             if !self.transform[i].admits(ratio, self.free[i]) {
-                let held = if self.free[i] { ", or held" } else { "" };
+                let range = self.transform[i].range(self.unit[i]);
+                let ends = match (self.transform[i], self.free[i]) {
+                    (Transform::Interval { .. }, true) => {
+                        "; at an end of that range it must be held"
+                    }
+                    (Transform::Interval { .. }, false) => ", or at an end of that range",
+                    (_, true) => ", or held",
+                    (_, false) => "",
+                };
                 return Err(Error::InvalidValue {
                     argument: format!("{owner}.{}", self.name),
                     found: format!("{}", self.init[i]),
-                    expected: format!("{}{held}", self.transform[i].range(self.unit[i])),
+                    expected: format!("{range}{ends}"),
                 });
             }
         }

@@ -88,7 +88,7 @@ impl Transform {
             }
     }
 
-    /// The admitted range in words, for values of the given unit.
+    /// The range of values that are learned in words, for values of the given unit.
     pub fn range(self, unit: f64) -> String {
         match self {
             Transform::Identity => "a finite number".to_string(),
@@ -96,7 +96,7 @@ impl Transform {
                 "a finite number above 0".to_string()
             }
             Transform::Positive { floor } => format!("a finite number above {:e}", floor * unit),
-            Transform::Interval { low, high } => format!("a number between {low} and {high}"),
+            Transform::Interval { low, high } => format!("a number above {low} and below {high}"),
         }
     }
 }

@@ -11,8 +11,8 @@ pub(super) const ENTRY: WarpEntry = WarpEntry {
     name: "box-cox",
     about: "z = g ((y/g)^lambda - 1) / lambda for y > 0, g ln(y/g) at lambda = 0 (Box & Cox 1964, \
             scaled by the geometric mean g of the outputs, which is held: the slope there is 1). \
-            0 <= lambda <= 3: a negative lambda would predict infinite means. With lambda > 0 no z is \
-            below -g/lambda; what is predicted there is mapped to y = 0.",
+            0 < lambda < 3 where it is learned, the ends where it is held: a negative lambda would predict \
+            infinite means. With lambda > 0 no z is below -g/lambda; what is predicted there is mapped to y = 0.",
     arguments: &[
         Argument::new(
             "lambda",
@@ -50,6 +50,11 @@ fn bind(spec: &Spec, column: &Column) -> Result<Box<dyn BoundWarp>> {
         (bound.forward(&psi, y), bound.log_slope(&psi, y))
     });
     let lambda = ParamSpec::new("lambda", &[], vec![start], RANGE).with_prior(prior);
+    if !spec.is_fixed("lambda") && spec.count("lambda").is_ok_and(|lambda| lambda == 0) {
+        let expected =
+            "a number above 0 and below 3 to learn from; 0 must be held, and is the warp 'log'";
+        return Err(spec.invalid("lambda", spec.get("lambda"), expected));
+    }
     bound.params = vec![lambda.from_spec(spec)?, reference];
     Ok(Box::new(bound))
 }

@@ -86,7 +86,14 @@ impl FittedWarp {
 
     /// Refuses what the warp has no image for.
     pub(crate) fn check(&self, argument: &str, y: f64) -> Result<()> {
-        if y.is_finite() && (y > 0.0 || !self.bound.needs_positive()) {
+        if !y.is_finite() {
+            return Err(Error::InvalidValue {
+                argument: argument.to_string(),
+                found: y.to_string(),
+                expected: "finite outputs".to_string(),
+            });
+        }
+        if y > 0.0 || !self.bound.needs_positive() {
             return Ok(());
         }
         Err(outside(argument, &self.task, &y.to_string(), self.warp.name()))

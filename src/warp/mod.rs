@@ -165,7 +165,7 @@ impl Warp {
         self.name() == identity::ENTRY.name
     }
 
-    /// Starts a parameter at a value in place of one from the data.
+    /// Starts a parameter at a value in place of one from the data. At an end of its range it must be held.
     ///
     /// ```
     /// use coregion::warp::{Column, Warp};

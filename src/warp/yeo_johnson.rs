@@ -12,8 +12,8 @@ pub(super) const ENTRY: WarpEntry = WarpEntry {
     about: "z = s ((1 + u)^lambda - 1) / lambda for u = (y - m)/s >= 0, and z = -s ((1 - u)^(2 - lambda) \
             - 1) / (2 - lambda) for u < 0, logarithms where the exponent is 0 (Yeo & Johnson 2000, about \
             the median m of the outputs and in units of their spread s, the interquartile range over \
-            1.349: both are held, and the slope at m is 1). 0 <= lambda <= 2: beyond, the range of z \
-            would have an end and means would be infinite.",
+            1.349: both are held, and the slope at m is 1). 0 < lambda < 2 where it is learned, the ends where it is \
+            held: beyond, the range of z would have an end and means would be infinite.",
     arguments: &[
         Argument::new("lambda", ArgumentKind::Numbers(""), "the exponent above m; 1 is no warp"),
         Argument::new("location", ArgumentKind::Given(""), "m, in units of the outputs"),

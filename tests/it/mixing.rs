@@ -334,6 +334,7 @@ fn what_cannot_be_mixed_is_refused() {
     refused(mixed(2).task(LowRank::new(1)), "task covariance");
     refused(mixed(2).term(Rbf::ard(), LowRank::new(1)), "further terms");
     refused(mixed(2).latent_kernels([Rbf::ard(), Rbf::ard(), Rbf::ard()]), "3 kernels");
+    refused(mixed(2).latent_kernels([Rbf::ard()]), "2, one for each latent function");
     refused(mixed(T + 1), "from 1 to 4");
     refused(mixed(0), "from 1 to 4");
     refused(mixed(usize::MAX), "from 1 to 4");

@@ -76,7 +76,17 @@ fn every_task_covariance_noise_and_mean() {
 
 #[test]
 fn one_task_one_row_constant_columns() {
-    assert_round_trip(&quick(Rbf::ard()).fit(&data(1)).unwrap());
+    let table = data(1);
+    let gp = assert_round_trip(&quick(Rbf::ard()).fit(&table).unwrap());
+    assert!(!gp.data().is_vector());
+    let mut column = table.y().column(0).to_owned();
+    for gaps in [false, true] {
+        let vector = Dataset::vector(table.x(), column.view()).unwrap();
+        let gp = assert_round_trip(&quick(Rbf::ard()).fit(&vector).unwrap());
+        assert_eq!((gp.data().is_vector(), gp.data().is_complete()), (true, !gaps));
+        assert!(gp.data().rows(&[0, 1]).unwrap().is_vector());
+        column[3] = f64::NAN;
+    }
     let row = Dataset::new(array![[1.0, 2.0]].view(), array![[3.0, 4.0]].view()).unwrap();
     assert_round_trip(&quick(Matern12::ard()).fit(&row).unwrap());
     let x = Array2::from_shape_fn((8, 2), |(i, j)| if j == 0 { 7.0 } else { i as f64 });

@@ -8,6 +8,29 @@ use crate::common::{assert_close, normal, smooth_outputs};
 use crate::warped_models::{outputs, settings};
 
 #[test]
+fn values_at_an_end_are_held_by_their_paths() {
+    let (x, y) = outputs(20);
+    let data = Dataset::new(x.view(), y.view()).unwrap();
+    let warp = Warp::box_cox().at("lambda", 0.0);
+    let ends = settings().warp(warp.clone());
+    let error = ends.clone().fix("warp[0].lambda").fit(&data).unwrap_err();
+    assert!(error.to_string().starts_with("box-cox.lambda: found 0"), "{error}");
+    let paths = (0..3).map(|t| format!("warp[{t}].lambda"));
+    let ends = paths.fold(ends, |settings, path| settings.fix(&path)).gradient_tolerance(1e-8);
+    let gp = ends.fit(&data).unwrap();
+    // A multiple of the logarithm is the logarithm with B in another unit.
+    let logs = settings().warp(Warp::log()).gradient_tolerance(1e-8).fit(&data).unwrap();
+    let xs = normal(4, 2, 83);
+    let q = |gp: &FittedMultiTaskGp| gp.predict_quantiles(xs.view(), &[0.1, 0.9], true).unwrap();
+    assert_close(&q(&gp), &q(&logs), 1e-4);
+    assert!((gp.log_marginal_likelihood() - logs.log_marginal_likelihood()).abs() < 1e-3);
+    let again = FittedMultiTaskGp::from_bytes(&gp.to_bytes().unwrap()).unwrap();
+    assert_eq!(q(&again), q(&gp));
+    let alone = ends.fit_single_tasks(&data).unwrap();
+    assert_eq!(alone.models()[2].warps()[0].forward(0.7), gp.warps()[2].forward(0.7));
+}
+
+#[test]
 fn units_of_the_outputs_do_not_matter() {
     let (x, y) = outputs(30);
     for entry in registry() {

@@ -228,6 +228,26 @@ fn values_given_are_used_and_refused() {
 }
 
 #[test]
+fn ends_of_ranges_are_values_that_are_held() {
+    let column = column();
+    for (warp, end) in [
+        (Warp::box_cox(), 0.0),
+        (Warp::box_cox(), 3.0),
+        (Warp::yeo_johnson(), 0.0),
+        (Warp::yeo_johnson(), 2.0),
+    ] {
+        let warp = warp.at("lambda", end);
+        let message = warp.bind(&column).unwrap_err().to_string();
+        assert!(message.contains("above 0 and below") && message.contains("held"), "{message}");
+        assert_eq!(warp.fix("lambda").bind(&column).unwrap().params()[0].init[0], end);
+    }
+    let message = Warp::box_cox().at("lambda", 0.0).bind(&column).unwrap_err().to_string();
+    assert!(message.ends_with("is the warp 'log'"), "{message}");
+    let message = Warp::log().at("lambda", 1.0).bind(&column).unwrap_err().to_string();
+    assert_eq!(message, "unknown value of log 'lambda': log has no parameters");
+}
+
+#[test]
 fn columns_that_say_nothing_leave_the_outputs_as_they_are() {
     for column in [Column::of([]), Column::of([3.0]), Column::of([2.0; 40])] {
         for entry in registry() {

@@ -4,7 +4,7 @@ use coregion::warp::{FittedWarp, Warp as Described};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::arrays::{Answer, Column, answer};
+use crate::arrays::{Answer, Numbers, answer};
 use crate::description;
 use crate::errors::IntoPython;
 
@@ -46,6 +46,29 @@ pub(super) fn write<'py>(
     }
 }
 
+/// A function of each entry of what can be read as an array, in its shape.
+fn each<'py>(
+    values: &Bound<'py, PyAny>,
+    argument: &str,
+    of: impl Fn(f64) -> coregion::Result<f64>,
+) -> PyResult<Answer<'py>> {
+    let py = values.py();
+    let values: Numbers<'py> = match values.extract() {
+        Ok(array) => array,
+        Err(_) => {
+            let arrays = py.import("coregion._arrays")?;
+            arrays.call_method1("to_floats", (values, argument))?.extract()?
+        }
+    };
+    let mut out = values.as_array().to_owned();
+    let filled: coregion::Result<()> = out.iter_mut().try_for_each(|v| {
+        *v = of(*v)?;
+        Ok(())
+    });
+    filled.into_python(py)?;
+    Ok(answer(py, out))
+}
+
 /// The warp of one task with the values learned.
 #[pyclass(frozen, module = "coregion._core")]
 pub(crate) struct Warp(pub(super) FittedWarp);
@@ -62,20 +85,16 @@ impl Warp {
         self.0.is_identity()
     }
 
-    fn forward<'py>(&self, py: Python<'py>, y: Column<'py>) -> PyResult<Answer<'py>> {
-        let found =
-            y.as_array().iter().map(|v| self.0.forward(*v)).collect::<coregion::Result<_>>();
-        Ok(answer(py, ndarray::Array1::<f64>::from_vec(found.into_python(py)?)))
+    fn forward<'py>(&self, y: &Bound<'py, PyAny>) -> PyResult<Answer<'py>> {
+        each(y, "y", |v| self.0.forward(v))
     }
 
-    fn log_slope<'py>(&self, py: Python<'py>, y: Column<'py>) -> PyResult<Answer<'py>> {
-        let found =
-            y.as_array().iter().map(|v| self.0.log_slope(*v)).collect::<coregion::Result<_>>();
-        Ok(answer(py, ndarray::Array1::<f64>::from_vec(found.into_python(py)?)))
+    fn log_slope<'py>(&self, y: &Bound<'py, PyAny>) -> PyResult<Answer<'py>> {
+        each(y, "y", |v| self.0.log_slope(v))
     }
 
-    fn inverse<'py>(&self, py: Python<'py>, z: Column<'py>) -> Answer<'py> {
-        answer(py, z.as_array().mapv(|v| self.0.inverse(v)))
+    fn inverse<'py>(&self, z: &Bound<'py, PyAny>) -> PyResult<Answer<'py>> {
+        each(z, "z", |v| Ok(self.0.inverse(v)))
     }
 
     fn __str__(&self) -> String {
