@@ -9,6 +9,10 @@ use crate::support::{assert_healthy, warnings};
 
 type Table = Array2<f64>;
 
+/// Data whose rows are so far apart that rounding alone decides how much of the variance is noise: its floor
+/// may be reached or not.
+const FAR_APART: [&str; 2] = ["more columns than rows", "forty columns"];
+
 /// Twenty rows of two columns, whose sixty-fourths are whole numbers, and three tasks.
 fn ordinary() -> (Table, Table) {
     let x = normal(20, 2, 1).mapv(|v| (v * 64.0).round() / 64.0);
@@ -243,8 +247,8 @@ fn rows() -> Vec<Row> {
         with("every row twice", (&twice, &noisier), &[low], against_dense),
         with("identical rows", (&identical, &y), &["ConstantFeature"; 2], the_means),
         with("no noise", (&x, &smooth), &floor(3), interpolates),
-        with("more columns than rows", (&wide, &wide_y), &["NoiseAtFloor", low], against_dense),
-        with("forty columns", (&wider_still, &wide_y), &["NoiseAtFloor", low], against_dense),
+        with(FAR_APART[0], (&wide, &wide_y), &[low], against_dense),
+        with(FAR_APART[1], (&wider_still, &wide_y), &[low], against_dense),
         with("a task twice", (&x, &cloned), &[low], equal_last_tasks),
     ]
 }
@@ -257,7 +261,8 @@ fn fits_of_hostile_data() {
         let gp = fit(&settings, x, y);
         println!("{}, {:?}", row.name, gp.setup().mean);
         let found = warnings(&gp);
-        let found: Vec<&str> = found.iter().map(String::as_str).collect();
+        let mut found: Vec<&str> = found.iter().map(String::as_str).collect();
+        found.retain(|name| *name != "NoiseAtFloor" || !FAR_APART.contains(&row.name));
         assert_eq!(found, row.warnings[i], "{}", row.name);
         assert_healthy(&gp);
         (row.check)(&gp, x, y);

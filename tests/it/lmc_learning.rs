@@ -35,7 +35,7 @@ fn lengthscales(gp: &FittedMultiTaskGp) -> Vec<f64> {
 fn planted_scales_are_found() {
     for seed in 0..4 {
         let data = two_scales(160, 50.0, seed);
-        let settings = MultiTaskGp::new(Rbf::ard()).task(LowRank::new(1));
+        let settings = MultiTaskGp::new(Rbf::ard()).task(LowRank::new(1)).max_iterations(400);
         let gp = settings.clone().term(Rbf::ard(), Diagonal::new()).fit(&data).unwrap();
         assert_healthy(&gp);
         assert!(gp.report().converged, "{}", gp.report());
