@@ -113,7 +113,7 @@ fn prepare(interpreter: &str, tools: &Environment, outcomes: &mut Vec<Outcome>) 
 
 fn lints(tools: &Environment) -> Vec<Step> {
     let ruff = |what: &str| tools.step("ruff", &format!("{what} --config {CONFIGURATION}"));
-    let files = ["python", "notebooks"];
+    let files = ["python", "notebooks", "benchmarks"];
     let over = |step: Step| files.iter().fold(step, |step, file| step.with(file));
     vec![
         over(ruff("check")),
@@ -157,6 +157,7 @@ fn tests(tools: &Environment, compare: bool) -> Vec<Step> {
         tools.install_wheel(),
         mypy("-p coregion"),
         mypy("python/examples"),
+        mypy("benchmarks/published").with_variable("MYPYPATH", "benchmarks/published"),
         tools.step("stubtest", &format!("--mypy-config-file {CONFIGURATION} coregion._core")),
         pytest("--pyargs coregion --doctest-modules"),
         pytest("--rootdir python python/tests")

@@ -1,0 +1,61 @@
+"""What a fitted model says of the hidden cells of a fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from problem import Floats, Fold
+
+import coregion as cg
+
+LEVELS = [0.5, 0.95]
+"""Of the central intervals whose coverage is counted."""
+ENDS = [0.25, 0.75, 0.025, 0.975]
+UPPER = NormalDist().cdf(1.0)
+"""The level one standard deviation above the median, of a warped output."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Predictions (m, T) at the test rows of a fold, in the units of the data."""
+
+    mean: Floats
+    median: Floats
+    ends: Floats
+    """Ends (m, T, 4) of the central intervals of 50 % and 95 %."""
+    log_density: Floats
+    """Of the truth (m, T); NaN where nothing is scored."""
+
+
+def answer(gp: cg.MultiTaskGP, fold: Fold) -> Answer:
+    """Predictions of new observations, their noise included."""
+    levels = [*ENDS, 0.5, UPPER]
+    if fold.at is None:
+        mean = gp.predict(fold.X_test)
+        quantiles = gp.predict(fold.X_test, quantiles=levels, include_noise=True)
+    else:
+        mean = gp.impute()[fold.at]
+        quantiles = gp.impute(quantiles=levels)[fold.at]
+    density = np.full(fold.truth.shape, np.nan)
+    for t in fold.scored:
+        seen = np.isfinite(fold.truth[:, t])
+        density[seen, t] = log_density(gp, t, fold.truth[seen, t], quantiles[seen, t])
+    return Answer(mean, quantiles[:, :, 4], quantiles[:, :, :4], density)
+
+
+def log_density(gp: cg.MultiTaskGP, task: int, truth: Floats, quantiles: Floats) -> Floats:
+    """Log predictive densities (m,), from the median and the quantile one deviation above it.
+
+    The warped output is normal, so that both say all of it; the slope of the warp is the Jacobian.
+    """
+    median, upper, slope = quantiles[:, 4], quantiles[:, 5], np.zeros(len(truth))
+    if gp.get_params()["warp"] is not None:
+        warp = gp.warps_[task]
+        slope = warp.log_slope(truth)
+        truth, median, upper = (warp.forward(np.ascontiguousarray(v)) for v in (truth, median, upper))
+    std = upper - median
+    z = (truth - median) / std
+    found: Floats = -0.5 * z**2 - np.log(std) - 0.5 * np.log(2.0 * np.pi) + slope
+    return found

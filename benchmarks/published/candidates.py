@@ -1,0 +1,156 @@
+"""The fixed list of models that every set chooses from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from problem import Floats
+
+import coregion as cg
+from coregion import kernels, tasks
+
+MOST_COLUMNS = 30
+"""Inputs above which kernels are isotropic."""
+MOST_FREE_TASKS = 16
+"""Tasks up to which a task covariance of free form and a full noise covariance are on the list."""
+MOST_DENSE = 1500
+"""Observations at choosing up to which two terms are on the list."""
+
+KERNELS: dict[str, Callable[[bool], kernels.Kernel]] = {
+    "Matern52": lambda ard: kernels.Matern52(ard=ard),
+    "Matern32": lambda ard: kernels.Matern32(ard=ard),
+    "Matern12": lambda ard: kernels.Matern12(ard=ard),
+    "RBF": lambda ard: kernels.RBF(ard=ard),
+    "RationalQuadratic": lambda ard: kernels.RationalQuadratic(ard=ard),
+    "Linear": lambda ard: kernels.Linear(),
+    "Matern32 + Linear": lambda ard: kernels.Matern32(ard=ard) + kernels.Scale(kernels.Linear()),
+}
+TASKS: dict[str, Callable[[int], tasks.Task]] = {
+    "exchangeable": lambda n: tasks.Kernel(kernels.Constant(), np.ones((n, 1)), diagonal=1.0),
+    "rank 1": lambda n: tasks.LowRank(rank=1),
+    "rank 2": lambda n: tasks.LowRank(rank=2),
+    "rank 3": lambda n: tasks.LowRank(rank=3),
+    "rank 2 of signal, rest of noise": lambda n: tasks.LowRank(rank=2, residual="noise"),
+    "free form": lambda n: tasks.FreeForm(),
+}
+FAMILIES = ["box-cox", "yeo-johnson", "sinh-arcsinh"]
+"""Warps, learned for each task."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model by the names of its parts."""
+
+    kernel: str = "Matern52"
+    task: str = "rank 2"
+    noise: str = "per-task"
+    warp: str | None = None
+    second: str | None = None
+    """The kernel of a second term with a task covariance of its own."""
+
+    def __str__(self) -> str:
+        """Parts that are not the first choice, in words."""
+        kernel = self.kernel if self.second is None else f"{self.kernel} and {self.second}, each its B"
+        parts = [kernel, self.task, f"{self.noise} noise", self.warp]
+        return ", ".join(part for part in parts if part)
+
+    @property
+    def is_exchangeable(self) -> bool:
+        """Whether nothing tells the tasks apart before the data."""
+        return self.task == "exchangeable"
+
+    def estimator(self, n_columns: int, n_tasks: int, pooled: float, **settings: Any) -> cg.MultiTaskGP:
+        """The estimator for inputs and tasks of these numbers.
+
+        Exchangeable tasks share the ``pooled`` mean of all outputs; others have a level each, estimated.
+        """
+        if self.is_exchangeable:
+            settings["mean"] = np.full(n_tasks, pooled)
+        ard = n_columns <= MOST_COLUMNS
+
+        def term(name: str) -> tuple[kernels.Kernel, tasks.Task]:
+            task = TASKS[self.task](n_tasks) if n_tasks > 1 else tasks.Diagonal()
+            return KERNELS[name](ard), task
+
+        if self.second is None:
+            kernel, task = term(self.kernel)
+            settings |= {"kernel": kernel, "task": task}
+        else:
+            settings |= {"terms": [term(self.kernel), term(self.second)]}
+        warp = [self.warp] * n_tasks if self.warp else None
+        return cg.MultiTaskGP(noise=self.noise, warp=warp, **settings)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What of a table decides which candidates fit it."""
+
+    n_tasks: int
+    n_observations: int
+    """At choosing."""
+    n_rows: int
+    positive: bool
+    """Whether all outputs are above zero."""
+
+    @classmethod
+    def of(cls, Y: Floats) -> Shape:
+        """The shape of a table (n, T)."""
+        return cls(Y.shape[1], int(np.isfinite(Y).sum()), len(Y), bool(np.nanmin(Y) > 0.0))
+
+
+def first(shape: Shape) -> Candidate:
+    """Where the search starts."""
+    if shape.n_tasks == 1:
+        return Candidate(task="one task", noise="shared")
+    if shape.n_tasks > MOST_FREE_TASKS:
+        return Candidate(task="exchangeable", noise="shared")
+    return Candidate()
+
+
+def stages(shape: Shape) -> list[Callable[[Candidate], Iterator[Candidate]]]:
+    """Changes of one part of the best so far, part by part."""
+    parts = [warps, of_kernels] if shape.n_tasks == 1 else [warps, of_kernels, of_tasks, of_noises, of_terms]
+    return [lambda best, part=part: part(shape, best) for part in parts]  # type: ignore[misc]
+
+
+def of_kernels(shape: Shape, best: Candidate) -> Iterator[Candidate]:
+    """Every other kernel."""
+    return (replace(best, kernel=name) for name in KERNELS if name != best.kernel)
+
+
+def of_tasks(shape: Shape, best: Candidate) -> Iterator[Candidate]:
+    """Every other task covariance that the number of tasks admits."""
+    names = ["rank 1", "rank 3", "free form"]
+    if shape.n_tasks > MOST_FREE_TASKS:
+        names = ["rank 2 of signal, rest of noise"] + ["rank 1", "rank 2"] * (shape.n_rows > shape.n_tasks)
+    elif shape.n_tasks <= 3:
+        names.remove("rank 3")
+    for name in names:
+        noise = "per-task" if name != "exchangeable" else best.noise
+        yield replace(best, task=name, noise=noise)
+
+
+def of_noises(shape: Shape, best: Candidate) -> Iterator[Candidate]:
+    """The other forms of the noise."""
+    if shape.n_tasks <= MOST_FREE_TASKS:
+        yield replace(best, noise="full")
+    elif best.task == "exchangeable":
+        yield replace(best, noise="per-task")
+
+
+def warps(shape: Shape, best: Candidate) -> Iterator[Candidate]:
+    """Warps learned for every task."""
+    for family in FAMILIES:
+        if shape.positive or family != "box-cox":
+            yield replace(best, warp=family)
+
+
+def of_terms(shape: Shape, best: Candidate) -> Iterator[Candidate]:
+    """A second, rougher or longer, term."""
+    if shape.n_observations <= MOST_DENSE and best.noise != "full":
+        for name in ("Matern12", "RBF"):
+            if name != best.kernel:
+                yield replace(best, second=name)
