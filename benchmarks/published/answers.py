@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 from problem import Floats, Fold
 
 import coregion as cg
@@ -29,15 +30,15 @@ class Answer:
     """Of the truth (m, T); NaN where nothing is scored."""
 
 
-def answer(gp: cg.MultiTaskGP, fold: Fold) -> Answer:
-    """Predictions of new observations, their noise included."""
+def answer(gp: cg.MultiTaskGP, fold: Fold, places: NDArray[np.intp]) -> Answer:
+    """Predictions of new observations, their noise included; ``places`` are those of the training rows."""
     levels = [*ENDS, 0.5, UPPER]
     if fold.at is None:
         mean = gp.predict(fold.X_test)
         quantiles = gp.predict(fold.X_test, quantiles=levels, include_noise=True)
     else:
-        mean = gp.impute()[fold.at]
-        quantiles = gp.impute(quantiles=levels)[fold.at]
+        rows = places[fold.at]
+        mean, quantiles = gp.impute()[rows], gp.impute(quantiles=levels)[rows]
     density = np.full(fold.truth.shape, np.nan)
     for t in fold.scored:
         seen = np.isfinite(fold.truth[:, t])

@@ -81,8 +81,14 @@ def kernel_ridge_prediction(train: Floats, y: Floats, test: Floats) -> Floats:
 
 
 def ridge(fold: Fold) -> Floats:
-    """Ridge regression on the inputs of new rows."""
-    return ridge_prediction(fold.X, fold.Y, fold.X_test)
+    """Ridge regression of each task on the inputs of new rows, from the rows where it is known."""
+    if np.isfinite(fold.Y).all():
+        return ridge_prediction(fold.X, fold.Y, fold.X_test)
+    seen = [np.isfinite(y) for y in fold.Y.T]
+    columns = [
+        ridge_prediction(fold.X[known], y[known, None], fold.X_test) for known, y in zip(seen, fold.Y.T)
+    ]
+    return np.concatenate(columns, axis=1)
 
 
 def kernel_ridge(fold: Fold) -> Floats:

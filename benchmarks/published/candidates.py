@@ -36,8 +36,10 @@ TASKS: dict[str, Callable[[int], tasks.Task]] = {
     "rank 2 of signal, rest of noise": lambda n: tasks.LowRank(rank=2, residual="noise"),
     "free form": lambda n: tasks.FreeForm(),
 }
+FEWEST_DISTINCT = 0.5
+"""Share of distinct values above which outputs may be warped."""
 FAMILIES = ["box-cox", "yeo-johnson", "sinh-arcsinh"]
-"""Warps, learned for each task."""
+"""Warps, learned for each task that admits them."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,15 @@ class Candidate:
         """Whether nothing tells the tasks apart before the data."""
         return self.task == "exchangeable"
 
-    def estimator(self, n_columns: int, n_tasks: int, pooled: float, **settings: Any) -> cg.MultiTaskGP:
-        """The estimator for inputs and tasks of these numbers.
+    def estimator(self, n_columns: int, n_tasks: int, Y: Floats, **settings: Any) -> cg.MultiTaskGP:
+        """The estimator for so many inputs and tasks, whose outputs are Y: a column each, or one of all.
 
-        Exchangeable tasks share the ``pooled`` mean of all outputs; others have a level each, estimated.
+        Exchangeable tasks share the mean of all outputs; others have a level each, estimated.
         """
         if self.is_exchangeable:
-            settings["mean"] = np.full(n_tasks, pooled)
+            settings["mean"] = np.full(n_tasks, np.nanmean(Y))
+        if self.warp:
+            settings["warp"] = [self.warp if admits(self.warp, y) else None for y in Y.T]
         ard = n_columns <= MOST_COLUMNS
 
         def term(name: str) -> tuple[kernels.Kernel, tasks.Task]:
@@ -80,8 +84,14 @@ class Candidate:
             settings |= {"kernel": kernel, "task": task}
         else:
             settings |= {"terms": [term(self.kernel), term(self.second)]}
-        warp = [self.warp] * n_tasks if self.warp else None
-        return cg.MultiTaskGP(noise=self.noise, warp=warp, **settings)
+        return cg.MultiTaskGP(noise=self.noise, **settings)
+
+
+def admits(family: str, y: Floats) -> bool:
+    """Whether a warp may be learned for outputs: not for many ties, on which it could put any density."""
+    y = y[np.isfinite(y)]
+    is_continuous = len(np.unique(y)) > FEWEST_DISTINCT * len(y)
+    return is_continuous and (family != "box-cox" or bool((y > 0.0).all()))
 
 
 @dataclass(frozen=True)
@@ -92,13 +102,14 @@ class Shape:
     n_observations: int
     """At choosing."""
     n_rows: int
-    positive: bool
-    """Whether all outputs are above zero."""
+    families: tuple[str, ...]
+    """Warps that some task admits."""
 
     @classmethod
     def of(cls, Y: Floats) -> Shape:
         """The shape of a table (n, T)."""
-        return cls(Y.shape[1], int(np.isfinite(Y).sum()), len(Y), bool(np.nanmin(Y) > 0.0))
+        families = tuple(family for family in FAMILIES if any(admits(family, y) for y in Y.T))
+        return cls(Y.shape[1], int(np.isfinite(Y).sum()), len(Y), families)
 
 
 def first(shape: Shape) -> Candidate:
@@ -143,9 +154,7 @@ def of_noises(shape: Shape, best: Candidate) -> Iterator[Candidate]:
 
 def warps(shape: Shape, best: Candidate) -> Iterator[Candidate]:
     """Warps learned for every task."""
-    for family in FAMILIES:
-        if shape.positive or family != "box-cox":
-            yield replace(best, warp=family)
+    return (replace(best, warp=family) for family in shape.families)
 
 
 def of_terms(shape: Shape, best: Candidate) -> Iterator[Candidate]:

@@ -1,32 +1,35 @@
 """The way of choosing, the same for every set.
 
 From the first candidate, one part after the other is changed: the warp, the kernel, the task covariance, the
-noise, the number of terms. A change is kept where it raises the Bayesian information criterion of the
-training table, ``log p(Y) - k / 2 log N`` with k numbers learned and N observations (Schwarz 1978).
-Where there are more than `MOST_CHOOSING_ROWS` training rows, or tasks with gaps than
-`MOST_CHOOSING_TASKS`, some drawn at random do at choosing; the parameters of the chosen model are learned
-from all.
+noise, the number of terms. A change is kept where it raises the log density of training cells left out, in
+closed form and in the shape of what is asked: rows where new rows are asked, else single cells of the
+tasks with hidden cells, or stretches of them where these are hidden. Leave-out holds the k numbers that
+were learned from all N observations, and is too good by about ``k / (N - k - 1)`` for each (Hurvich and Tsai
+1989), which is taken off. Where there are more than `MOST_CHOOSING_ROWS` training rows, or than make
+`MOST_CHOOSING_OBSERVATIONS`, some drawn at random do at choosing; the parameters of the chosen model are
+learned from at most `MOST_LEARNING_ROWS`, and the model is conditioned on all.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from candidates import Candidate, Shape, first, stages
-from problem import Floats
+from numpy.typing import NDArray
+from problem import Floats, Fold
 from tables import SEED
 
 import coregion as cg
 
 MOST_CHOOSING_ROWS = 250
-MOST_CHOOSING_TASKS = 12
-MANY_GAPS = 0.1
-"""Share of gaps from which tasks are drawn too."""
-MOST_STEPS = 100
+MOST_CHOOSING_OBSERVATIONS = 2000
+FEWEST_CHOOSING_ROWS = 100
+MOST_LEARNING_ROWS = 1000
+MOST_STEPS = 40
 """Outer steps of a fit at choosing."""
 
 
@@ -39,21 +42,34 @@ class Choice:
     """By the names of the candidates; not a number where a fit failed."""
 
 
-def criterion(gp: cg.MultiTaskGP, candidate: Candidate, n_observations: int) -> float:
-    """The Bayesian information criterion, in nats; larger is better."""
+def criterion(gp: cg.MultiTaskGP, candidate: Candidate, fold: Fold, X: Floats) -> float:
+    """Nats of the training cells left out, less what they are too good by; larger is better."""
+    groups = fold.groups(X)
+    by = "row" if fold.at is None and groups is None else "entry"
+    _, _, density = gp.leave_one_out(by=by, groups=groups, return_log_density=True)
+    asked = fold.scored
+    if by == "entry":
+        density = density[:, asked]
+    return float(np.nansum(density)) - optimism(gp, candidate, asked if by == "entry" else None)
+
+
+def optimism(gp: cg.MultiTaskGP, candidate: Candidate, asked: NDArray[np.intp] | None) -> float:
+    """What held parameters add to log densities of the tasks asked, or of all."""
     learned = {path: np.size(value) for path, value in gp.parameters_.items()}
     if candidate.is_exchangeable:
         learned["mean.offset"] = 1  # The pooled one.
-    return float(gp.log_marginal_likelihood_ - 0.5 * sum(learned.values()) * np.log(n_observations))
+    seen = np.isfinite(np.asarray(gp.model_.data.y))
+    n, k = int(seen.sum()), sum(learned.values())
+    n_asked = n if asked is None else int(seen[:, asked].sum())
+    return n_asked * k / (n - k - 1) if n > k + 1 else np.inf
 
 
 def choosing_table(X: Floats, Y: Floats) -> tuple[Floats, Floats]:
-    """The rows and tasks that do at choosing."""
+    """The rows that do at choosing."""
     draw = np.random.RandomState(SEED)
     n, n_tasks = Y.shape
-    if n_tasks > MOST_CHOOSING_TASKS and np.isnan(Y).mean() > MANY_GAPS:
-        Y = Y[:, np.sort(draw.permutation(n_tasks)[:MOST_CHOOSING_TASKS])]
-    rows = np.sort(draw.permutation(n)[:MOST_CHOOSING_ROWS])
+    most = min(MOST_CHOOSING_ROWS, max(MOST_CHOOSING_OBSERVATIONS // n_tasks, FEWEST_CHOOSING_ROWS))
+    rows = np.sort(draw.permutation(n)[:most])
     rows = rows[np.isfinite(Y[rows]).any(axis=1)]
     return X[rows], Y[rows]
 
@@ -62,27 +78,37 @@ def fitted(candidate: Candidate, X: Floats, Y: Floats, **settings: Any) -> cg.Mu
     """The candidate with its parameters learned from a table; warnings are in its report."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.CoregionWarning)
-        pooled = float(np.nanmean(Y))
-        return candidate.estimator(X.shape[1], Y.shape[1], pooled, **settings).fit(X, Y)
+        return candidate.estimator(X.shape[1], Y.shape[1], Y, **settings).fit(X, Y)
 
 
-def choose(X: Floats, Y: Floats) -> Choice:
-    """The candidate that a training table favours."""
-    n_tasks = Y.shape[1]
-    X, Y = choosing_table(X, Y)
-    return search(
-        replace(Shape.of(Y), n_tasks=n_tasks),
-        lambda candidate: fitted(candidate, X, Y, max_iter=MOST_STEPS),
-    )
+def learned(candidate: Candidate, X: Floats, Y: Floats) -> tuple[cg.MultiTaskGP, NDArray[np.intp]]:
+    """The candidate conditioned on a table, and the places of its rows in the model."""
+    n = len(X)
+    order = np.random.RandomState(SEED).permutation(n) if n > MOST_LEARNING_ROWS else np.arange(n)
+    first, rest = np.sort(order[:MOST_LEARNING_ROWS]), np.sort(order[MOST_LEARNING_ROWS:])
+    gp = fitted(candidate, X[first], Y[first])
+    if len(rest):
+        gp = gp.condition(X[rest], Y[rest])
+    return gp, np.argsort(np.concatenate([first, rest]))
 
 
-def search(shape: Shape, fit: Callable[[Candidate], cg.MultiTaskGP]) -> Choice:
+def choose(fold: Fold) -> Choice:
+    """The candidate that the training table of a fold favours."""
+    X, Y = choosing_table(fold.X, fold.Y)
+
+    def value(candidate: Candidate) -> float:
+        return criterion(fitted(candidate, X, Y, max_iter=MOST_STEPS), candidate, fold, X)
+
+    return search(Shape.of(Y), value)
+
+
+def search(shape: Shape, value_of: Callable[[Candidate], float]) -> Choice:
     """The best candidate, part by part."""
     criteria: dict[str, float] = {}
 
     def value(candidate: Candidate) -> float:
         try:
-            criteria[str(candidate)] = criterion(fit(candidate), candidate, shape.n_observations)
+            criteria[str(candidate)] = value_of(candidate)
         except (cg.CoregionError, ValueError):
             criteria[str(candidate)] = -np.inf
         return criteria[str(candidate)]

@@ -6,13 +6,14 @@ The covariance of all observations is factored, which no search over parameters 
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from answers import ENDS, UPPER, Answer
 from candidates import Candidate, Shape
-from choice import MOST_STEPS, Choice, search
+from choice import MOST_STEPS, Choice, optimism, search
 from problem import Floats, LongFold
 from tables import SEED
 
@@ -27,14 +28,12 @@ LEVELS = [*ENDS, 0.5, UPPER]
 def drawn(fold: LongFold, most: int) -> LongFold:
     """At most so many training rows, at random."""
     rows = np.sort(np.random.RandomState(SEED).permutation(len(fold.X))[:most])
-    return LongFold(
-        fold.X[rows], fold.Y[rows], fold.X_test, fold.truth, None, fold.tasks[rows], fold.tasks_test
-    )
+    return replace(fold, X=fold.X[rows], Y=fold.Y[rows], tasks=fold.tasks[rows])
 
 
 def fitted(candidate: Candidate, fold: LongFold, **settings: Any) -> cg.MultiTaskGP:
     """The candidate with its parameters learned from the training rows."""
-    gp = candidate.estimator(fold.X.shape[1], fold.n_tasks, float(fold.Y.mean()), **settings)
+    gp = candidate.estimator(fold.X.shape[1], fold.n_tasks, fold.Y, **settings)
     return conditioned(gp, fold)
 
 
@@ -48,8 +47,14 @@ def conditioned(gp: cg.MultiTaskGP, fold: LongFold) -> cg.MultiTaskGP:
 def chosen(fold: LongFold) -> Choice:
     """The candidate that some of the rows favour. Warps are of whole tables and not on the list here."""
     few = drawn(fold, MOST_CHOOSING_ROWS)
-    shape = Shape(few.n_tasks, len(few.Y), len(few.Y), positive=False)
-    return search(shape, lambda candidate: fitted(candidate, few, max_iter=MOST_STEPS))
+    shape = Shape(few.n_tasks, len(few.Y), len(few.Y), families=())
+
+    def value(candidate: Candidate) -> float:
+        gp = fitted(candidate, few, max_iter=MOST_STEPS)
+        _, _, density = gp.leave_one_out(by="entry", return_log_density=True)
+        return float(np.nansum(density)) - optimism(gp, candidate, None)
+
+    return search(shape, value)
 
 
 def together(fold: LongFold, learned: Path) -> tuple[Answer, dict[str, Any]]:

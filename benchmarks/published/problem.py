@@ -26,6 +26,8 @@ class Fold:
     """Outputs (m, T) at them, NaN where nothing is scored."""
     at: NDArray[np.intp] | None = None
     """The training rows that the test rows are, where gaps of the training table are asked."""
+    stretch: float = 0.0
+    """How much of the range of a single input a gap stretches over; 0 where gaps are no stretches."""
 
     @property
     def scored(self) -> NDArray[np.intp]:
@@ -35,6 +37,14 @@ class Fold:
     def training_means(self) -> Floats:
         """Means (T,) of what is known of the tasks."""
         return np.asarray(np.nanmean(self.Y, axis=0))
+
+    def groups(self, X: Floats) -> NDArray[np.intp] | None:
+        """Labels (n,) of rows within a stretch of each other; none where gaps are no stretches."""
+        if self.stretch == 0.0:
+            return None
+        share = (X[:, 0] - self.X.min()) / np.ptp(self.X)
+        last = np.ceil(1.0 / self.stretch) - 1.0
+        return np.asarray(np.minimum(share // self.stretch, last), dtype=np.intp)
 
     def standardised(self) -> Fold:
         """The same with inputs of mean 0 and variance 1 over the training rows."""
@@ -47,12 +57,24 @@ class Fold:
         """A table (n, T) of which some cells are hidden."""
         at = np.flatnonzero(hidden.any(axis=1))
         known = np.where(hidden, np.nan, Y)
-        return cls(X, known, X[at], np.where(hidden, Y, np.nan)[at], at)
+        return cls(X, known, X[at], np.where(hidden, Y, np.nan)[at], at, stretch_of(X, hidden))
 
     @classmethod
     def of_rows(cls, X: Floats, Y: Floats, test: NDArray[np.bool_]) -> Fold:
         """A table (n, T) of which some rows are hidden."""
         return cls(X[~test], Y[~test], X[test], Y[test])
+
+
+def stretch_of(X: Floats, hidden: NDArray[np.bool_]) -> float:
+    """The median share of the range of a single input over which hidden cells of a task are neighbours."""
+    if X.shape[1] > 1:
+        return 0.0
+    order = np.argsort(X[:, 0])
+    x, shares = X[order, 0], []
+    for column in hidden[order].T:
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], column.astype(int), [0]])))
+        shares += [(x[end - 1] - x[first]) / (x[-1] - x[0]) for first, end in edges.reshape(-1, 2)]
+    return float(np.median(shares))
 
 
 @dataclass(frozen=True)

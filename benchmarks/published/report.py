@@ -13,7 +13,11 @@ from typing import Any
 
 import numpy as np
 from answers import Answer
-from choice import MOST_CHOOSING_ROWS, MOST_CHOOSING_TASKS
+from choice import (
+    MOST_CHOOSING_OBSERVATIONS,
+    MOST_CHOOSING_ROWS,
+    MOST_LEARNING_ROWS,
+)
 from plots import draw
 from problem import Problem
 from run import file_of, kept
@@ -111,9 +115,13 @@ CHOOSING = """\
 The list is fixed: kernels ({kernels}), isotropic above {columns} inputs; task covariances (rank 1, 2 and 3,
 free form up to {free} tasks; above, exchangeable, or rank 2 with the rest in the noise); noise by task or
 full up to {free} tasks; none of the warps Box-Cox (positive outputs), Yeo-Johnson, sinh-arcsinh, or one
-learned for each task; one term or two. Part by part the best by the Bayesian information criterion of the
-training table is kept, from at most {rows} training rows (and, where tasks have gaps, {tasks} tasks) drawn
-at random. The parameters are then learned from all training rows."""
+learned for each task without many ties; one term or two. Part by part the best by the log density of
+training cells left out in closed form is kept, in the shape of what is asked: rows where new rows are, else
+cells of the tasks asked, or stretches of them where stretches are hidden. From it is taken what held
+parameters make it too good by, k / (N - k - 1) an observation for k numbers learned from N (the correction
+of Hurvich and Tsai 1989). At most {rows} training rows or {observations:,} observations, drawn at random,
+do for that. The parameters are then learned from at most {learning:,} training rows, and the model is
+conditioned on all."""
 
 
 def choosing() -> str:
@@ -125,7 +133,8 @@ def choosing() -> str:
         columns=MOST_COLUMNS,
         free=MOST_FREE_TASKS,
         rows=MOST_CHOOSING_ROWS,
-        tasks=MOST_CHOOSING_TASKS,
+        observations=MOST_CHOOSING_OBSERVATIONS,
+        learning=MOST_LEARNING_ROWS,
     )
     return text.replace("\n", "\n  ")
 

@@ -14,7 +14,7 @@ from typing import Any
 import long_lists
 import numpy as np
 from answers import Answer, answer
-from choice import choose, fitted
+from choice import choose, learned
 from problem import Floats, Fold, LongFold, Problem
 
 MODELS = ["ours", "single"]
@@ -34,9 +34,9 @@ def alone(fold: Fold, task: int) -> Fold:
 
 def together(fold: Fold) -> tuple[Answer, dict[str, Any]]:
     """The chosen multi-task model, learned from the whole training table."""
-    choice = choose(fold.X, fold.Y)
-    gp = fitted(choice.best, fold.X, fold.Y)
-    return answer(gp, fold), {
+    choice = choose(fold)
+    gp, places = learned(choice.best, fold.X, fold.Y)
+    return answer(gp, fold, places), {
         "chosen": str(choice.best),
         "criteria": choice.criteria,
         "solver": gp.report_.solver,
@@ -51,8 +51,9 @@ def one_by_one(fold: Fold) -> tuple[Answer, dict[str, Any]]:
     chosen = []
     for t in fold.scored:
         part = alone(fold, t)
-        best = choose(part.X, part.Y).best
-        one = answer(fitted(best, part.X, part.Y), part)
+        best = choose(part).best
+        gp, places = learned(best, part.X, part.Y)
+        one = answer(gp, part, places)
         for whole, column in zip(fields(found), fields(one)):
             whole[:, t] = column[:, 0]
         chosen.append(str(best))

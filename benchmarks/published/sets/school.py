@@ -22,7 +22,9 @@ def folds(data: Path) -> Sequence[LongFold]:
     found = []
     for k in range(1, 11):
         test = (pupils[f"test{k}"] == 1).to_numpy()
-        found.append(LongFold(X[~test], y[~test], X[test], y[test], None, school[~test], school[test]))
+        found.append(
+            LongFold(X[~test], y[~test], X[test], y[test], tasks=school[~test], tasks_test=school[test])
+        )
     return found
 
 
