@@ -3,7 +3,7 @@
 From the first candidate, one part after the other is changed: the warp, the kernel, the task covariance, the
 noise, the number of terms. A change is kept where it raises the log density of training cells left out, in
 closed form and in the shape of what is asked: rows where new rows are asked, else single cells of the
-tasks with hidden cells, or stretches of them where these are hidden. Leave-out holds the k numbers that
+tasks with hidden cells, or together those that are hidden together. Leave-out holds the k numbers that
 were learned from all N observations, and is too good by about ``k / (N - k - 1)`` for each (Hurvich and Tsai
 1989), which is taken off. Where there are more than `MOST_CHOOSING_ROWS` training rows, or than make
 `MOST_CHOOSING_OBSERVATIONS`, some drawn at random do at choosing; the parameters of the chosen model are
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,15 +42,14 @@ class Choice:
     """By the names of the candidates; not a number where a fit failed."""
 
 
-def criterion(gp: cg.MultiTaskGP, candidate: Candidate, fold: Fold, X: Floats) -> float:
+def criterion(gp: cg.MultiTaskGP, candidate: Candidate, fold: Fold) -> float:
     """Nats of the training cells left out, less what they are too good by; larger is better."""
-    groups = fold.groups(X)
-    by = "row" if fold.at is None and groups is None else "entry"
-    _, _, density = gp.leave_one_out(by=by, groups=groups, return_log_density=True)
-    asked = fold.scored
-    if by == "entry":
+    by = "row" if fold.at is None and fold.labels is None else "entry"
+    _, _, density = gp.leave_one_out(by=by, groups=fold.labels, return_log_density=True)
+    asked = fold.scored if by == "entry" else None
+    if asked is not None:
         density = density[:, asked]
-    return float(np.nansum(density)) - optimism(gp, candidate, asked if by == "entry" else None)
+    return float(np.nansum(density)) - optimism(gp, candidate, asked)
 
 
 def optimism(gp: cg.MultiTaskGP, candidate: Candidate, asked: NDArray[np.intp] | None) -> float:
@@ -64,14 +63,14 @@ def optimism(gp: cg.MultiTaskGP, candidate: Candidate, asked: NDArray[np.intp] |
     return n_asked * k / (n - k - 1) if n > k + 1 else np.inf
 
 
-def choosing_table(X: Floats, Y: Floats) -> tuple[Floats, Floats]:
-    """The rows that do at choosing."""
-    draw = np.random.RandomState(SEED)
-    n, n_tasks = Y.shape
+def choosing_part(fold: Fold) -> Fold:
+    """The training rows that do at choosing."""
+    n, n_tasks = fold.Y.shape
     most = min(MOST_CHOOSING_ROWS, max(MOST_CHOOSING_OBSERVATIONS // n_tasks, FEWEST_CHOOSING_ROWS))
-    rows = np.sort(draw.permutation(n)[:most])
-    rows = rows[np.isfinite(Y[rows]).any(axis=1)]
-    return X[rows], Y[rows]
+    rows = np.sort(np.random.RandomState(SEED).permutation(n)[:most])
+    rows = rows[np.isfinite(fold.Y[rows]).any(axis=1)]
+    labels = None if fold.labels is None else fold.labels[rows]
+    return replace(fold, X=fold.X[rows], Y=fold.Y[rows], labels=labels)
 
 
 def fitted(candidate: Candidate, X: Floats, Y: Floats, **settings: Any) -> cg.MultiTaskGP:
@@ -94,12 +93,12 @@ def learned(candidate: Candidate, X: Floats, Y: Floats) -> tuple[cg.MultiTaskGP,
 
 def choose(fold: Fold) -> Choice:
     """The candidate that the training table of a fold favours."""
-    X, Y = choosing_table(fold.X, fold.Y)
+    part = choosing_part(fold)
 
     def value(candidate: Candidate) -> float:
-        return criterion(fitted(candidate, X, Y, max_iter=MOST_STEPS), candidate, fold, X)
+        return criterion(fitted(candidate, part.X, part.Y, max_iter=MOST_STEPS), candidate, part)
 
-    return search(Shape.of(Y), value)
+    return search(Shape.of(part.Y), value)
 
 
 def search(shape: Shape, value_of: Callable[[Candidate], float]) -> Choice:

@@ -26,8 +26,8 @@ class Fold:
     """Outputs (m, T) at them, NaN where nothing is scored."""
     at: NDArray[np.intp] | None = None
     """The training rows that the test rows are, where gaps of the training table are asked."""
-    stretch: float = 0.0
-    """How much of the range of a single input a gap stretches over; 0 where gaps are no stretches."""
+    labels: NDArray[np.intp] | None = None
+    """Labels (n,) of training rows that are left out together, as those asked are hidden together."""
 
     @property
     def scored(self) -> NDArray[np.intp]:
@@ -38,14 +38,6 @@ class Fold:
         """Means (T,) of what is known of the tasks."""
         return np.asarray(np.nanmean(self.Y, axis=0))
 
-    def groups(self, X: Floats) -> NDArray[np.intp] | None:
-        """Labels (n,) of rows within a stretch of each other; none where gaps are no stretches."""
-        if self.stretch == 0.0:
-            return None
-        share = (X[:, 0] - self.X.min()) / np.ptp(self.X)
-        last = np.ceil(1.0 / self.stretch) - 1.0
-        return np.asarray(np.minimum(share // self.stretch, last), dtype=np.intp)
-
     def standardised(self) -> Fold:
         """The same with inputs of mean 0 and variance 1 over the training rows."""
         centre, scale = self.X.mean(axis=0), self.X.std(axis=0)
@@ -53,11 +45,19 @@ class Fold:
         return replace(self, X=(self.X - centre) / scale, X_test=(self.X_test - centre) / scale)
 
     @classmethod
-    def of_gaps(cls, X: Floats, Y: Floats, hidden: NDArray[np.bool_]) -> Fold:
-        """A table (n, T) of which some cells are hidden."""
+    def of_gaps(
+        cls,
+        X: Floats,
+        Y: Floats,
+        hidden: NDArray[np.bool_],
+        labels: NDArray[np.intp] | None = None,
+    ) -> Fold:
+        """A table (n, T) of which some cells are hidden, for a single input in stretches."""
+        if X.shape[1] == 1:
+            labels = stretches(X[:, 0], hidden)
         at = np.flatnonzero(hidden.any(axis=1))
         known = np.where(hidden, np.nan, Y)
-        return cls(X, known, X[at], np.where(hidden, Y, np.nan)[at], at, stretch_of(X, hidden))
+        return cls(X, known, X[at], np.where(hidden, Y, np.nan)[at], at, labels)
 
     @classmethod
     def of_rows(cls, X: Floats, Y: Floats, test: NDArray[np.bool_]) -> Fold:
@@ -65,16 +65,16 @@ class Fold:
         return cls(X[~test], Y[~test], X[test], Y[test])
 
 
-def stretch_of(X: Floats, hidden: NDArray[np.bool_]) -> float:
-    """The median share of the range of a single input over which hidden cells of a task are neighbours."""
-    if X.shape[1] > 1:
-        return 0.0
-    order = np.argsort(X[:, 0])
-    x, shares = X[order, 0], []
+def stretches(x: Floats, hidden: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Labels (n,) of stretches of an input as long as those hidden are, by the median over tasks."""
+    order = np.argsort(x)
+    ordered, lengths = x[order], []
     for column in hidden[order].T:
         edges = np.flatnonzero(np.diff(np.concatenate([[0], column.astype(int), [0]])))
-        shares += [(x[end - 1] - x[first]) / (x[-1] - x[0]) for first, end in edges.reshape(-1, 2)]
-    return float(np.median(shares))
+        lengths += [ordered[end - 1] - ordered[first] for first, end in edges.reshape(-1, 2)]
+    length = np.median(lengths)
+    last = np.ceil(np.ptp(x) / length) - 1.0
+    return np.asarray(np.minimum((x - x.min()) // length, last), dtype=np.intp)
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ free form up to {free} tasks; above, exchangeable, or rank 2 with the rest in th
 full up to {free} tasks; none of the warps Box-Cox (positive outputs), Yeo-Johnson, sinh-arcsinh, or one
 learned for each task without many ties; one term or two. Part by part the best by the log density of
 training cells left out in closed form is kept, in the shape of what is asked: rows where new rows are, else
-cells of the tasks asked, or stretches of them where stretches are hidden. From it is taken what held
+cells of the tasks asked, stretches or sites of them where such are hidden. From it is taken what held
 parameters make it too good by, k / (N - k - 1) an observation for k numbers learned from N (the correction
 of Hurvich and Tsai 1989). At most {rows} training rows or {observations:,} observations, drawn at random,
 do for that. The parameters are then learned from at most {learning:,} training rows, and the model is

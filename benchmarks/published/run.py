@@ -29,6 +29,7 @@ def alone(fold: Fold, task: int) -> Fold:
         Y=fold.Y[seen, task][:, None],
         truth=fold.truth[:, task][:, None],
         at=None,
+        labels=None if fold.labels is None else fold.labels[seen],
     )
 
 
