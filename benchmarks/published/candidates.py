@@ -13,7 +13,7 @@ import coregion as cg
 from coregion import kernels, tasks
 
 MOST_COLUMNS = 30
-"""Inputs above which kernels are isotropic."""
+"""Inputs up to which a lengthscale for each is on the list."""
 MOST_FREE_TASKS = 16
 """Tasks up to which a task covariance of free form and a full noise covariance are on the list."""
 MOST_DENSE = 1500
@@ -49,6 +49,8 @@ class Candidate:
     kernel: str = "Matern52"
     task: str = "rank 2"
     noise: str = "per-task"
+    ard: bool = False
+    """Whether each input has a lengthscale of its own."""
     warp: str | None = None
     second: str | None = None
     """The kernel of a second term with a task covariance of its own."""
@@ -56,7 +58,8 @@ class Candidate:
     def __str__(self) -> str:
         """Parts that are not the first choice, in words."""
         kernel = self.kernel if self.second is None else f"{self.kernel} and {self.second}, each its B"
-        parts = [kernel, self.task, f"{self.noise} noise", self.warp]
+        lengthscales = "a lengthscale for each input" if self.ard else None
+        parts = [kernel, lengthscales, self.task, f"{self.noise} noise", self.warp]
         return ", ".join(part for part in parts if part)
 
     @property
@@ -64,8 +67,8 @@ class Candidate:
         """Whether nothing tells the tasks apart before the data."""
         return self.task == "exchangeable"
 
-    def estimator(self, n_columns: int, n_tasks: int, Y: Floats, **settings: Any) -> cg.MultiTaskGP:
-        """The estimator for so many inputs and tasks, whose outputs are Y: a column each, or one of all.
+    def estimator(self, n_tasks: int, Y: Floats, **settings: Any) -> cg.MultiTaskGP:
+        """The estimator for so many tasks, whose outputs are Y: a column each, or one of all.
 
         Exchangeable tasks share the mean of all outputs; others have a level each, estimated.
         """
@@ -73,11 +76,10 @@ class Candidate:
             settings["mean"] = np.full(n_tasks, np.nanmean(Y))
         if self.warp:
             settings["warp"] = [self.warp if admits(self.warp, y) else None for y in Y.T]
-        ard = n_columns <= MOST_COLUMNS
 
         def term(name: str) -> tuple[kernels.Kernel, tasks.Task]:
             task = TASKS[self.task](n_tasks) if n_tasks > 1 else tasks.Diagonal()
-            return KERNELS[name](ard), task
+            return KERNELS[name](self.ard), task
 
         if self.second is None:
             kernel, task = term(self.kernel)
@@ -98,6 +100,7 @@ def admits(family: str, y: Floats) -> bool:
 class Shape:
     """What of a table decides which candidates fit it."""
 
+    n_columns: int
     n_tasks: int
     n_observations: int
     """At choosing."""
@@ -106,10 +109,10 @@ class Shape:
     """Warps that some task admits."""
 
     @classmethod
-    def of(cls, Y: Floats) -> Shape:
-        """The shape of a table (n, T)."""
+    def of(cls, X: Floats, Y: Floats) -> Shape:
+        """The shape of a table of inputs (n, d) and outputs (n, T)."""
         families = tuple(family for family in FAMILIES if any(admits(family, y) for y in Y.T))
-        return cls(Y.shape[1], int(np.isfinite(Y).sum()), len(Y), families)
+        return cls(X.shape[1], Y.shape[1], int(np.isfinite(Y).sum()), len(Y), families)
 
 
 def first(shape: Shape) -> Candidate:
@@ -123,8 +126,16 @@ def first(shape: Shape) -> Candidate:
 
 def stages(shape: Shape) -> list[Callable[[Candidate], Iterator[Candidate]]]:
     """Changes of one part of the best so far, part by part."""
-    parts = [warps, of_kernels] if shape.n_tasks == 1 else [warps, of_kernels, of_tasks, of_noises, of_terms]
+    parts = [warps, of_inputs, of_kernels]
+    if shape.n_tasks > 1:
+        parts += [of_tasks, of_noises, of_terms]
     return [lambda best, part=part: part(shape, best) for part in parts]  # type: ignore[misc]
+
+
+def of_inputs(shape: Shape, best: Candidate) -> Iterator[Candidate]:
+    """A lengthscale for each input."""
+    if 1 < shape.n_columns <= MOST_COLUMNS:
+        yield replace(best, ard=True)
 
 
 def of_kernels(shape: Shape, best: Candidate) -> Iterator[Candidate]:

@@ -1,13 +1,13 @@
 """The way of choosing, the same for every set.
 
-From the first candidate, one part after the other is changed: the warp, the kernel, the task covariance, the
-noise, the number of terms. A change is kept where it raises the log density of training cells left out, in
-closed form and in the shape of what is asked: rows where new rows are asked, else single cells of the
-tasks with hidden cells, or together those that are hidden together. Leave-out holds the k numbers that
-were learned from all N observations, and is too good by about ``k / (N - k - 1)`` for each (Hurvich and Tsai
-1989), which is taken off. Where there are more than `MOST_CHOOSING_ROWS` training rows, or than make
-`MOST_CHOOSING_OBSERVATIONS`, some drawn at random do at choosing; the parameters of the chosen model are
-learned from at most `MOST_LEARNING_ROWS`, and the model is conditioned on all.
+From the first candidate, one part after the other is changed: the warp, the lengthscales, the kernel, the
+task covariance, the noise, the number of terms. A change is kept where it raises the log density of
+training cells left out, in closed form and in the shape of what is asked: rows where new rows are asked,
+else single cells of the tasks with hidden cells, or together those that are hidden together. Leave-out
+holds the k numbers that were learned from all N observations, and is too good by about ``k / (N - k - 1)``
+for each (Hurvich and Tsai 1989), which is taken off. Where there are more than `MOST_CHOOSING_ROWS` training
+rows, or than make `MOST_CHOOSING_OBSERVATIONS`, some drawn at random do at choosing; the parameters of the
+chosen model are learned from at most `MOST_LEARNING_ROWS`, and the model is conditioned on all.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def fitted(candidate: Candidate, X: Floats, Y: Floats, **settings: Any) -> cg.Mu
     """The candidate with its parameters learned from a table; warnings are in its report."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.CoregionWarning)
-        return candidate.estimator(X.shape[1], Y.shape[1], Y, **settings).fit(X, Y)
+        return candidate.estimator(Y.shape[1], Y, **settings).fit(X, Y)
 
 
 def learned(candidate: Candidate, X: Floats, Y: Floats) -> tuple[cg.MultiTaskGP, NDArray[np.intp]]:
@@ -98,7 +98,7 @@ def choose(fold: Fold) -> Choice:
     def value(candidate: Candidate) -> float:
         return criterion(fitted(candidate, part.X, part.Y, max_iter=MOST_STEPS), candidate, part)
 
-    return search(Shape.of(part.Y), value)
+    return search(Shape.of(part.X, part.Y), value)
 
 
 def search(shape: Shape, value_of: Callable[[Candidate], float]) -> Choice:

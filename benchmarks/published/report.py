@@ -112,7 +112,8 @@ is set by hand for one of them:
   mean squared error of the mean of the training rows (not of the test rows) being 1.
 """
 CHOOSING = """\
-The list is fixed: kernels ({kernels}), isotropic above {columns} inputs; task covariances (rank 1, 2 and 3,
+The list is fixed: kernels ({kernels}) of standardised inputs, isotropic or, for at
+most {columns}, with a lengthscale for each; task covariances (rank 1, 2 and 3,
 free form up to {free} tasks; above, exchangeable, or rank 2 with the rest in the noise); noise by task or
 full up to {free} tasks; none of the warps Box-Cox (positive outputs), Yeo-Johnson, sinh-arcsinh, or one
 learned for each task without many ties; one term or two. Part by part the best by the log density of
