@@ -14,6 +14,8 @@ from coregion import kernels, tasks
 
 MOST_COLUMNS = 30
 """Inputs up to which a lengthscale for each is on the list."""
+FEWEST_ROWS_OF_INPUT = 20
+"""Training rows for each input from which so."""
 MOST_FREE_TASKS = 16
 """Tasks up to which a task covariance of free form and a full noise covariance are on the list."""
 MOST_DENSE = 1500
@@ -36,6 +38,8 @@ TASKS: dict[str, Callable[[int], tasks.Task]] = {
     "rank 2 of signal, rest of noise": lambda n: tasks.LowRank(rank=2, residual="noise"),
     "free form": lambda n: tasks.FreeForm(),
 }
+FEWEST_WARPED = 100
+"""Outputs of a task from which a warp may be learned."""
 FEWEST_DISTINCT = 0.5
 """Share of distinct values above which outputs may be warped."""
 FAMILIES = ["box-cox", "yeo-johnson", "sinh-arcsinh"]
@@ -90,10 +94,10 @@ class Candidate:
 
 
 def admits(family: str, y: Floats) -> bool:
-    """Whether a warp may be learned for outputs: not for many ties, on which it could put any density."""
+    """Whether a warp may be learned: not from few outputs, nor many ties, on which any density fits."""
     y = y[np.isfinite(y)]
-    is_continuous = len(np.unique(y)) > FEWEST_DISTINCT * len(y)
-    return is_continuous and (family != "box-cox" or bool((y > 0.0).all()))
+    is_told = len(y) >= FEWEST_WARPED and len(np.unique(y)) > FEWEST_DISTINCT * len(y)
+    return is_told and (family != "box-cox" or bool((y > 0.0).all()))
 
 
 @dataclass(frozen=True)
@@ -105,14 +109,15 @@ class Shape:
     n_observations: int
     """At choosing."""
     n_rows: int
+    """Of the whole training table."""
     families: tuple[str, ...]
     """Warps that some task admits."""
 
     @classmethod
-    def of(cls, X: Floats, Y: Floats) -> Shape:
-        """The shape of a table of inputs (n, d) and outputs (n, T)."""
+    def of(cls, X: Floats, Y: Floats, n_rows: int) -> Shape:
+        """The shape of inputs (n, d) and outputs (n, T) at choosing, from so many training rows."""
         families = tuple(family for family in FAMILIES if any(admits(family, y) for y in Y.T))
-        return cls(X.shape[1], Y.shape[1], int(np.isfinite(Y).sum()), len(Y), families)
+        return cls(X.shape[1], Y.shape[1], int(np.isfinite(Y).sum()), n_rows, families)
 
 
 def first(shape: Shape) -> Candidate:
@@ -134,7 +139,8 @@ def stages(shape: Shape) -> list[Callable[[Candidate], Iterator[Candidate]]]:
 
 def of_inputs(shape: Shape, best: Candidate) -> Iterator[Candidate]:
     """A lengthscale for each input."""
-    if 1 < shape.n_columns <= MOST_COLUMNS:
+    few = shape.n_rows < FEWEST_ROWS_OF_INPUT * shape.n_columns
+    if 1 < shape.n_columns <= MOST_COLUMNS and not few:
         yield replace(best, ard=True)
 
 

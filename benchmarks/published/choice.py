@@ -98,7 +98,7 @@ def choose(fold: Fold) -> Choice:
     def value(candidate: Candidate) -> float:
         return criterion(fitted(candidate, part.X, part.Y, max_iter=MOST_STEPS), candidate, part)
 
-    return search(Shape.of(part.X, part.Y), value)
+    return search(Shape.of(part.X, part.Y, len(fold.X)), value)
 
 
 def search(shape: Shape, value_of: Callable[[Candidate], float]) -> Choice:

@@ -47,7 +47,7 @@ def conditioned(gp: cg.MultiTaskGP, fold: LongFold) -> cg.MultiTaskGP:
 def chosen(fold: LongFold) -> Choice:
     """The candidate that some of the rows favour. Warps are of whole tables and not on the list here."""
     few = drawn(fold, MOST_CHOOSING_ROWS)
-    shape = Shape(few.X.shape[1], few.n_tasks, len(few.Y), len(few.Y), families=())
+    shape = Shape(few.X.shape[1], few.n_tasks, len(few.Y), len(fold.Y), families=())
 
     def value(candidate: Candidate) -> float:
         gp = fitted(candidate, few, max_iter=MOST_STEPS)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from answers import Answer
+from candidates import FEWEST_ROWS_OF_INPUT, FEWEST_WARPED, KERNELS, MOST_COLUMNS, MOST_FREE_TASKS
 from choice import (
     MOST_CHOOSING_OBSERVATIONS,
     MOST_CHOOSING_ROWS,
@@ -112,27 +113,27 @@ is set by hand for one of them:
   mean squared error of the mean of the training rows (not of the test rows) being 1.
 """
 CHOOSING = """\
-The list is fixed: kernels ({kernels}) of standardised inputs, isotropic or, for at
-most {columns}, with a lengthscale for each; task covariances (rank 1, 2 and 3,
-free form up to {free} tasks; above, exchangeable, or rank 2 with the rest in the noise); noise by task or
-full up to {free} tasks; none of the warps Box-Cox (positive outputs), Yeo-Johnson, sinh-arcsinh, or one
-learned for each task without many ties; one term or two. Part by part the best by the log density of
-training cells left out in closed form is kept, in the shape of what is asked: rows where new rows are, else
-cells of the tasks asked, stretches or sites of them where such are hidden. From it is taken what held
-parameters make it too good by, k / (N - k - 1) an observation for k numbers learned from N (the correction
-of Hurvich and Tsai 1989). At most {rows} training rows or {observations:,} observations, drawn at random,
-do for that. The parameters are then learned from at most {learning:,} training rows, and the model is
-conditioned on all."""
+The list is fixed: kernels ({kernels}) of standardised inputs, isotropic or, for at most {columns} inputs
+and from {each} training rows for each, with a lengthscale for each; task covariances (rank 1, 2 and 3, free
+form up to {free} tasks; above, exchangeable, or rank 2 with the rest in the noise); noise by task or full
+up to {free} tasks; none of the warps Box-Cox (positive outputs), Yeo-Johnson, sinh-arcsinh, or one learned
+for each task of {warped} outputs without many ties; one term or two. Part by part the best by the log
+density of training cells left out in closed form is kept, in the shape of what is asked: rows where new
+rows are, else cells of the tasks asked, stretches or sites of them where such are hidden. From it is taken
+what held parameters make it too good by, k / (N - k - 1) an observation for k numbers learned from N (the
+correction of Hurvich and Tsai 1989). At most {rows} training rows or {observations:,} observations, drawn
+at random, do for that. The parameters are then learned from at most {learning:,} training rows, and the
+model is conditioned on all."""
 
 
 def choosing() -> str:
     """The way of choosing in words."""
-    from candidates import KERNELS, MOST_COLUMNS, MOST_FREE_TASKS
-
     text = CHOOSING.format(
         kernels=", ".join(KERNELS),
         columns=MOST_COLUMNS,
+        each=FEWEST_ROWS_OF_INPUT,
         free=MOST_FREE_TASKS,
+        warped=FEWEST_WARPED,
         rows=MOST_CHOOSING_ROWS,
         observations=MOST_CHOOSING_OBSERVATIONS,
         learning=MOST_LEARNING_ROWS,
