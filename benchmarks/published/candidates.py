@@ -14,8 +14,8 @@ from coregion import kernels, tasks
 
 MOST_COLUMNS = 30
 """Inputs up to which a lengthscale for each is on the list."""
-FEWEST_ROWS_OF_INPUT = 20
-"""Training rows for each input from which so."""
+FEWEST_OF_INPUT = 20
+"""Observations for each input from which so."""
 MOST_FREE_TASKS = 16
 """Tasks up to which a task covariance of free form and a full noise covariance are on the list."""
 MOST_DENSE = 1500
@@ -27,6 +27,7 @@ KERNELS: dict[str, Callable[[bool], kernels.Kernel]] = {
     "Matern12": lambda ard: kernels.Matern12(ard=ard),
     "RBF": lambda ard: kernels.RBF(ard=ard),
     "RationalQuadratic": lambda ard: kernels.RationalQuadratic(ard=ard),
+    "Constant": lambda ard: kernels.Constant(),
     "Linear": lambda ard: kernels.Linear(),
     "Matern32 + Linear": lambda ard: kernels.Matern32(ard=ard) + kernels.Scale(kernels.Linear()),
 }
@@ -139,7 +140,7 @@ def stages(shape: Shape) -> list[Callable[[Candidate], Iterator[Candidate]]]:
 
 def of_inputs(shape: Shape, best: Candidate) -> Iterator[Candidate]:
     """A lengthscale for each input."""
-    few = shape.n_rows < FEWEST_ROWS_OF_INPUT * shape.n_columns
+    few = shape.n_observations < FEWEST_OF_INPUT * shape.n_columns
     if 1 < shape.n_columns <= MOST_COLUMNS and not few:
         yield replace(best, ard=True)
 

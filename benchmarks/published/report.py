@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from answers import Answer
-from candidates import FEWEST_ROWS_OF_INPUT, FEWEST_WARPED, KERNELS, MOST_COLUMNS, MOST_FREE_TASKS
+from candidates import FEWEST_OF_INPUT, FEWEST_WARPED, KERNELS, MOST_COLUMNS, MOST_FREE_TASKS
 from choice import (
     MOST_CHOOSING_OBSERVATIONS,
     MOST_CHOOSING_ROWS,
@@ -114,7 +114,7 @@ is set by hand for one of them:
 """
 CHOOSING = """\
 The list is fixed: kernels ({kernels}) of standardised inputs, isotropic or, for at most {columns} inputs
-and from {each} training rows for each, with a lengthscale for each; task covariances (rank 1, 2 and 3, free
+and from {each} observations for each, with a lengthscale for each; task covariances (rank 1, 2 and 3, free
 form up to {free} tasks; above, exchangeable, or rank 2 with the rest in the noise); noise by task or full
 up to {free} tasks; none of the warps Box-Cox (positive outputs), Yeo-Johnson, sinh-arcsinh, or one learned
 for each task of {warped} outputs without many ties; one term or two. Part by part the best by the log
@@ -131,7 +131,7 @@ def choosing() -> str:
     text = CHOOSING.format(
         kernels=", ".join(KERNELS),
         columns=MOST_COLUMNS,
-        each=FEWEST_ROWS_OF_INPUT,
+        each=FEWEST_OF_INPUT,
         free=MOST_FREE_TASKS,
         warped=FEWEST_WARPED,
         rows=MOST_CHOOSING_ROWS,
