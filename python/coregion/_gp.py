@@ -70,7 +70,7 @@ class MultiTaskGP(Posterior):
         Whether the other parameters are learned from the restricted likelihood, which does not take the
         coefficients of an estimated mean as known; log marginal likelihoods are then those of the contrasts
         of the data that the mean does not reach (Harville 1974).
-    warp : None, {"log", "box-cox", "yeo-johnson", "sinh-arcsinh"}, or one for each task
+    warp : None, {"identity", "log", "box-cox", "yeo-johnson", "sinh-arcsinh"}, or one for each task
         Strictly increasing maps of the outputs, whose parameters are learned in the likelihood: a list with
         one (or ``None``) for each task, or a dictionary by their names. "log" and "box-cox" need positive
         outputs. A pair such as ``("box-cox", {"lambda": 0.5})`` gives values to start at: "log" has none,
@@ -80,7 +80,7 @@ class MultiTaskGP(Posterior):
         ``return_cov`` are refused. See ``warps_``.
     optimizer : {"auto", "alternating", "joint"} or None
         How parameters are learned; ``None`` evaluates at the values given and refuses missing ones.
-    solver : {"auto", "kronecker", "low-rank", "choleskys", "schur", "mixed", "dense", "cg"}
+    solver : {"auto", "kronecker", "low-rank", "choleskys", "schur", "congruent", "mixed", "dense", "cg"}
         How the covariance is factored. All are exact but "cg", which "auto" takes where no other fits, and
         "low-rank", exact to a bound that the report has, for complete tables and smooth kernels, which
         "auto" never takes.
@@ -121,7 +121,7 @@ class MultiTaskGP(Posterior):
     warps_ : list
         The warp of each task: ``forward``, ``inverse`` and ``log_slope`` of arrays.
     kernel_, task_
-        Kernel and task covariance with the values learned.
+        Kernel and task covariance with the values learned; of a sum those of its first term, see ``terms_``.
     task_covariance_, task_correlation_, task_correlation_std_error_, noise_covariance_
         Arrays (T, T).
     task_covariances_ : list of array (T, T)
