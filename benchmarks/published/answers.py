@@ -16,6 +16,8 @@ LEVELS = [0.5, 0.95]
 ENDS = [0.25, 0.75, 0.025, 0.975]
 UPPER = NormalDist().cdf(1.0)
 """The level one standard deviation above the median, of a warped output."""
+ASKED = [*ENDS, 0.5, UPPER]
+"""Levels that predictions are asked for, in this order."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,12 @@ class Answer:
 
 def answer(gp: cg.MultiTaskGP, fold: Fold, places: NDArray[np.intp]) -> Answer:
     """Predictions of new observations, their noise included; ``places`` are those of the training rows."""
-    levels = [*ENDS, 0.5, UPPER]
     if fold.at is None:
         mean = gp.predict(fold.X_test)
-        quantiles = gp.predict(fold.X_test, quantiles=levels, include_noise=True)
+        quantiles = gp.predict(fold.X_test, quantiles=ASKED, include_noise=True)
     else:
         rows = places[fold.at]
-        mean, quantiles = gp.impute()[rows], gp.impute(quantiles=levels)[rows]
+        mean, quantiles = gp.impute()[rows], gp.impute(quantiles=ASKED)[rows]
     density = np.full(fold.truth.shape, np.nan)
     for t in fold.scored:
         seen = np.isfinite(fold.truth[:, t])
@@ -56,7 +57,11 @@ def log_density(gp: cg.MultiTaskGP, task: int, truth: Floats, quantiles: Floats)
         warp = gp.warps_[task]
         slope = warp.log_slope(truth)
         truth, median, upper = (warp.forward(np.ascontiguousarray(v)) for v in (truth, median, upper))
+    return normal_log_density(truth, median, upper) + slope
+
+
+def normal_log_density(truth: Floats, median: Floats, upper: Floats) -> Floats:
+    """Log densities of normal distributions by their medians and what is a deviation above them."""
     std = upper - median
-    z = (truth - median) / std
-    found: Floats = -0.5 * z**2 - np.log(std) - 0.5 * np.log(2.0 * np.pi) + slope
+    found: Floats = -0.5 * ((truth - median) / std) ** 2 - np.log(std) - 0.5 * np.log(2.0 * np.pi)
     return found

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from answers import ENDS, UPPER, Answer
+from answers import ASKED, Answer, normal_log_density
 from candidates import Candidate, Shape
 from choice import MOST_STEPS, Choice, optimism, search
 from problem import Floats, LongFold
@@ -22,7 +22,6 @@ from coregion import kernels
 
 MOST_CHOOSING_ROWS = 1000
 MOST_LEARNING_ROWS = 3000
-LEVELS = [*ENDS, 0.5, UPPER]
 
 
 def drawn(fold: LongFold, most: int) -> LongFold:
@@ -47,7 +46,8 @@ def conditioned(gp: cg.MultiTaskGP, fold: LongFold) -> cg.MultiTaskGP:
 def chosen(fold: LongFold) -> Choice:
     """The candidate that some of the rows favour. Warps are of whole tables and not on the list here."""
     few = drawn(fold, MOST_CHOOSING_ROWS)
-    shape = Shape(few.X.shape[1], few.n_tasks, len(few.Y), len(fold.Y), families=())
+    # By the whole list: a second term would have to be conditioned on all of it.
+    shape = Shape(few.X.shape[1], few.n_tasks, len(fold.Y), len(fold.Y), families=())
 
     def value(candidate: Candidate) -> float:
         gp = fitted(candidate, few, max_iter=MOST_STEPS)
@@ -67,34 +67,34 @@ def together(fold: LongFold, learned: Path) -> tuple[Answer, dict[str, Any]]:
     source = cg.load(learned)
     assert isinstance(source, cg.MultiTaskGP)
     noise = np.diag(source.noise_covariance_)
-    mean = np.full(fold.n_tasks, float(fold.Y.mean()))
-    gp = cg.MultiTaskGP(source.kernel_, source.task_, noise, mean=mean, optimizer=None)
-    return answer(conditioned(gp, fold), fold), {**report, "solver": "dense", "converged": True}
+    mean = source.mean if isinstance(source.mean, str) else np.full(fold.n_tasks, float(fold.Y.mean()))
+    held = cg.MultiTaskGP(source.kernel_, source.task_, noise, mean=mean, optimizer=None)
+    gp = conditioned(held, fold)
+    report |= {"solver": gp.report_.solver, "converged": bool(source.report_.converged)}
+    return answer(gp, fold), report
 
 
 def answer(gp: cg.MultiTaskGP, fold: LongFold) -> Answer:
     """Predictions of new observations (m, 1) of the test tasks."""
     mean = gp.predict(fold.X_test, tasks=fold.tasks_test)
-    quantiles = gp.predict(fold.X_test, tasks=fold.tasks_test, quantiles=LEVELS, include_noise=True)
+    quantiles = gp.predict(fold.X_test, tasks=fold.tasks_test, quantiles=ASKED, include_noise=True)
     return of_normal(fold, mean, quantiles)
 
 
 def of_normal(fold: LongFold, mean: Floats, quantiles: Floats) -> Answer:
     """An answer from means (m,) and quantiles (m, q) of normal distributions."""
-    std = quantiles[:, 5] - quantiles[:, 4]
-    z = (fold.truth[:, 0] - mean) / std
-    density = -0.5 * z**2 - np.log(std) - 0.5 * np.log(2.0 * np.pi)
+    density = normal_log_density(fold.truth[:, 0], quantiles[:, 4], quantiles[:, 5])
     return Answer(mean[:, None], quantiles[:, 4, None], quantiles[:, None, :4], density[:, None])
 
 
 def one_by_one(fold: LongFold) -> tuple[Answer, dict[str, Any]]:
     """A single-task process with an isotropic Matern-5/2 kernel for each task: nothing is chosen here."""
-    mean, quantiles = np.empty(len(fold.truth)), np.empty((len(fold.truth), len(LEVELS)))
+    mean, quantiles = np.empty(len(fold.truth)), np.empty((len(fold.truth), len(ASKED)))
     for t in np.unique(fold.tasks_test):
         train, test = fold.tasks == t, fold.tasks_test == t
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", cg.CoregionWarning)
             gp = cg.MultiTaskGP(kernels.Matern52(ard=False)).fit(fold.X[train], fold.Y[train, 0])
         mean[test] = gp.predict(fold.X_test[test])
-        quantiles[test] = gp.predict(fold.X_test[test], quantiles=LEVELS, include_noise=True)
+        quantiles[test] = gp.predict(fold.X_test[test], quantiles=ASKED, include_noise=True)
     return of_normal(fold, mean, quantiles), {"chosen": ["Matern52"]}

@@ -8,9 +8,6 @@ import numpy as np
 from answers import Answer
 from problem import Floats, Fold
 
-Errors = Floats
-"""Sums over the scored cells (folds, T), and so are those of the training means."""
-
 
 def cells(values: Floats, fold: Fold) -> Floats:
     """Of (m, T) those that are scored, else NaN."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from problem import Floats
 
 SEED = 20240701
@@ -22,6 +25,14 @@ def read(data: Path, name: str, file: str = "data.csv") -> pd.DataFrame:
 def floats(frame: pd.DataFrame | pd.Series) -> Floats:
     """Numbers, missing ones NaN."""
     return np.asarray(frame.to_numpy(dtype=float))
+
+
+def blocks(at: pd.Series, outputs: list[str], hidden: Iterable[tuple[str, Any, Any]]) -> NDArray[np.bool_]:
+    """The cells (n, T) of some outputs between two places, both inclusive, in a column of the table."""
+    mask = np.zeros((len(at), len(outputs)), dtype=bool)
+    for output, first, last in hidden:
+        mask[at.between(first, last).to_numpy(), outputs.index(output)] = True
+    return mask
 
 
 def encoded(inputs: pd.DataFrame) -> pd.DataFrame:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from baselines import on_other_tasks
 from problem import Fold, Problem, Published
-from tables import floats, read
+from tables import blocks, floats, read
 
 
 def folds(data: Path) -> Sequence[Fold]:
     """The blocks of the protocol cogp hidden."""
     days, splits = read(data, "fx2007"), read(data, "fx2007", "splits.csv")
     rates = [name for name in days if name.startswith("USD_per_")]
-    hidden = np.zeros((len(days), len(rates)), dtype=bool)
-    for block in splits[splits["protocol"] == "cogp"].itertuples():
-        inside = days["day"].between(block.first_day, block.last_day).to_numpy()
-        hidden[inside, rates.index(f"USD_per_{block.output}")] = True
+    splits = splits[splits["protocol"] == "cogp"]
+    hidden = blocks(
+        days["day"], rates, zip("USD_per_" + splits["output"], splits["first_day"], splits["last_day"])
+    )
     return [Fold.of_gaps(floats(days[["day"]]), floats(days[rates]), hidden)]
 
 

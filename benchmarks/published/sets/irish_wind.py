@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from baselines import on_other_tasks
 from problem import Fold, Problem
-from tables import floats, read
+from tables import blocks, floats, read
 
 
 def folds(data: Path) -> Sequence[Fold]:
@@ -17,10 +17,7 @@ def folds(data: Path) -> Sequence[Fold]:
     days, splits = read(data, "irish_wind"), read(data, "irish_wind", "splits.csv")
     days = days[days["date"].str.startswith("1978")]
     stations = [name for name in days if name != "date"]
-    hidden = np.zeros((len(days), len(stations)), dtype=bool)
-    for block in splits.itertuples():
-        inside = days["date"].between(block.first_date, block.last_date).to_numpy()
-        hidden[inside, stations.index(block.station)] = True
+    hidden = blocks(days["date"], stations, zip(splits["station"], splits["first_date"], splits["last_date"]))
     date = pd.to_datetime(days["date"]).dt.dayofyear
     return [Fold.of_gaps(floats(date)[:, None], np.sqrt(floats(days[stations])), hidden)]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from baselines import on_other_tasks
 from problem import Fold, Problem, Published
-from tables import floats, read
+from tables import blocks, floats, read
 
 STATIONS = ["bra", "cam", "chi", "sot"]
 
@@ -18,10 +17,7 @@ def folds(data: Path) -> Sequence[Fold]:
     steps, splits = read(data, "weather_solent_2013"), read(data, "weather_solent_2013", "splits.csv")
     steps = steps[steps["day"].between(10.0, 15.0)]
     outputs = [f"{station}_ATMP" for station in STATIONS]
-    hidden = np.zeros((len(steps), len(outputs)), dtype=bool)
-    for block in splits.itertuples():
-        inside = steps["day"].between(block.first_day, block.last_day).to_numpy()
-        hidden[inside, outputs.index(block.output)] = True
+    hidden = blocks(steps["day"], outputs, zip(splits["output"], splits["first_day"], splits["last_day"]))
     return [Fold.of_gaps(floats(steps[["day"]]), floats(steps[outputs]), hidden)]
 
 
