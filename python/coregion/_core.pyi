@@ -152,6 +152,14 @@ class GaussianProcess:
         self, x: Floats, given: Floats, *, std: bool, include_noise: bool
     ) -> tuple[Floats, Floats | None]:
         """The same where some tasks were measured: given (m, T), NaN where wanted."""
+    def predict_at(
+        self, x: Floats, tasks: Counts, *, std: bool, include_noise: bool
+    ) -> tuple[Floats, Floats | None]:
+        """Mean and standard deviation (m, 1) of one task for each row."""
+    def predict_quantiles_at(
+        self, x: Floats, tasks: Counts, levels: list[float], *, include_noise: bool
+    ) -> Floats:
+        """(m, q) of one task for each row."""
     def predict_quantiles(
         self, x: Floats, levels: list[float], *, given: Floats | None, include_noise: bool
     ) -> Floats:
@@ -174,6 +182,8 @@ class GaussianProcess:
     def leave_one_out(self, by: str, groups: Counts | None = None) -> tuple[Floats, Floats, Floats]:
         """Mean, standard deviation (n, T) and log densities. by: row, entry or task; with groups (n,):
         row (whole rows) or entry (one task at a time)."""
+    def leave_one_out_quantiles(self, by: str, levels: list[float], groups: Counts | None = None) -> Floats:
+        """Quantiles (n, T, q) of what is left out."""
     def leave_one_out_warped(self, by: str, groups: Counts | None = None) -> tuple[Floats, Floats, Floats]:
         """The same of the warped outputs."""
     def k_fold(self, groups: Counts) -> tuple[Floats, Floats]:

@@ -9,6 +9,7 @@ import numpy as np
 from . import _arrays, _core, _data, _prediction, _scalars
 from ._errors import invalid
 from ._estimator import Estimator
+from ._leave_out import leave_one_out, quantiles_left_out
 from ._random import random_groups, seed_of
 from ._task_view import TaskView
 from ._types import Floats
@@ -341,7 +342,14 @@ class Posterior(Estimator):
         seed = seed_of(random_state, default=None)
         return np.asarray(self._squeezed(self._model().sample(x, number, include_noise=noise, seed=seed)))
 
-    def leave_one_out(self, by: str = "row", groups: Any = None, *, return_log_density: bool = False) -> Any:
+    def leave_one_out(
+        self,
+        by: str = "row",
+        groups: Any = None,
+        *,
+        return_log_density: bool = False,
+        quantiles: Any = None,
+    ) -> Any:
         """What the model says of each training observation from all others, in closed form.
 
         Parameters and scales are held at their values, which had seen what is left out: for few rows and many
@@ -357,6 +365,8 @@ class Posterior(Estimator):
             Labels of the rows that are left out together; with ``by="entry"`` one task of them at a time.
         return_log_density : bool
             Whether log predictive densities of what is left out together come as well.
+        quantiles : list of float, optional
+            Levels above 0 and below 1: quantiles of each observation come in place of means and deviations.
 
         Returns
         -------
@@ -366,13 +376,16 @@ class Posterior(Estimator):
             (n, T) for entries, (n, 1) for rows, (1, T) for tasks, (G, 1) for groups of rows and (G, T) for
             those of entries, groups in the order of their sorted labels. For a list of observations the
             rows are the distinct inputs, as in ``model_.data.x``.
+        quantiles : array (n, T, q), (n, q) or (N, q)
+            With ``quantiles``; medians where the level is 0.5, also of warped outputs.
 
         Raises
         ------
         NotFittedError
             Before ``fit``.
         ValueError
-            For another ``by``, for labels that do not fit, and for what the solver does not serve.
+            For another ``by``, for labels that do not fit, for what the solver does not serve, for levels
+            that are none, and for ``quantiles`` beside ``return_log_density``.
 
         Examples
         --------
@@ -384,8 +397,14 @@ class Posterior(Estimator):
         >>> rows, entries = (gp.leave_one_out(by=by)[1] for by in ("row", "entry"))
         >>> bool((entries <= rows).all())
         True
+        >>> low, high = np.moveaxis(gp.leave_one_out(quantiles=[0.025, 0.975]), -1, 0)
+        >>> bool(np.mean((low < Y) & (Y < high)) > 0.8)
+        True
         """
-        return leave_one_out(self, by, groups, return_log_density)
+        if quantiles is None:
+            return leave_one_out(self, by, groups, return_log_density)
+        _prediction.check_alone("quantiles", {"return_log_density": not return_log_density})
+        return quantiles_left_out(self, by, groups, quantiles)
 
     def k_fold(self, groups: Any) -> tuple[Any, Any]:
         """Each group of rows predicted from all others, the covariance factored anew for each.
@@ -469,14 +488,3 @@ class Posterior(Estimator):
         }
         value, gradient = model.log_marginal_likelihood(values)
         return (float(value), dict(gradient)) if with_gradient else float(value)
-
-
-def leave_one_out(estimator: Estimator, by: Any, groups: Any, return_log_density: Any) -> Any:
-    """Leave-one-out of either estimator."""
-    model = estimator._model()
-    if by not in ("row", "entry", "task"):
-        raise invalid("by", repr(by), "'row', 'entry' or 'task'")
-    with_density = _scalars.switch(return_log_density, "return_log_density")
-    mean, std, density = model.leave_one_out(by, estimator._groups(groups))
-    mean, std = estimator._at_observations(mean), estimator._at_observations(std)
-    return (mean, std, np.asarray(density)) if with_density else (mean, std)

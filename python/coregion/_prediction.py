@@ -67,10 +67,12 @@ def moments(
     """Means and standard deviations: tables (m, T), or vectors (m,) of one task for each row."""
     if numbers is None:
         return _table(model, x, given, std, include_noise)
+    if given is None:
+        mean, deviation = model.predict_at(x, numbers, std=std, include_noise=include_noise)
+        return mean[:, 0], None if deviation is None else deviation[:, 0]
     means, stds = np.empty(len(x)), np.empty(len(x)) if std else None
     for rows in blocks(len(x), model.data.n_tasks):
-        part = None if given is None else given[rows]
-        mean, deviation = _table(model, x[rows], part, std, include_noise)
+        mean, deviation = model.predict_given(x[rows], given[rows], std=std, include_noise=include_noise)
         at = (np.arange(len(mean)), numbers[rows])
         means[rows] = mean[at]
         if stds is not None and deviation is not None:
@@ -125,6 +127,9 @@ def quantile_values(
     n_tasks, asked = model.data.n_tasks, at.tolist()
     out = np.empty((len(x), len(asked)) if numbers is not None else (len(x), n_tasks, len(asked)))
     for rows in blocks(len(x), n_tasks * len(asked) * 16):
+        if numbers is not None and given is None:
+            out[rows] = model.predict_quantiles_at(x[rows], numbers[rows], asked, include_noise=include_noise)
+            continue
         part = None if given is None else given[rows]
         found = model.predict_quantiles(x[rows], asked, given=part, include_noise=include_noise)
         out[rows] = found if numbers is None else found[np.arange(len(found)), numbers[rows]]

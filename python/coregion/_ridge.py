@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _arrays, _core, _data, _scalars
 from ._estimator import Estimator
-from ._posterior import leave_one_out
+from ._leave_out import leave_one_out
 from ._progress import Watch, verbosity
 from ._report import FitWarning, issue
 from ._ridge_settings import core_settings, weighted

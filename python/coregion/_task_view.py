@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class TaskView:
     """One task of a fitted `MultiTaskGP`: predictions of it alone, from everything the model has seen.
 
-    Made by `MultiTaskGP.task_view`. A prediction costs as much as one of all tasks.
+    Made by `MultiTaskGP.task_view`.
 
     Examples
     --------

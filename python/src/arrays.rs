@@ -46,6 +46,11 @@ pub(crate) fn answer<D: Dimension>(py: Python<'_>, array: Array<f64, D>) -> Answ
     array.into_pyarray(py)
 }
 
+/// Numbers of tasks; a negative one is beyond the last task, which the core refuses.
+pub(crate) fn task_numbers(tasks: &Labels<'_>) -> Vec<usize> {
+    tasks.as_array().iter().map(|&t| usize::try_from(t).unwrap_or(usize::MAX)).collect()
+}
+
 /// Labels as the core has them: any whole numbers, numbered in increasing order.
 pub(crate) fn group_numbers(labels: &Labels<'_>) -> Vec<usize> {
     let labels = labels.as_array();

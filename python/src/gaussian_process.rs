@@ -17,7 +17,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 pub(crate) use warps::Warp;
 
-use crate::arrays::{Answer, Labels, Numbers, Table, answer};
+use crate::arrays::{Answer, Labels, Numbers, Table, answer, task_numbers};
 use crate::dataset::Dataset;
 use crate::watched::{Watch, freed, watched};
 use crate::{description, leave_out, report};
@@ -128,6 +128,39 @@ impl GaussianProcess {
         Ok(moments(py, found))
     }
 
+    #[pyo3(signature = (x, tasks, *, std, include_noise))]
+    fn predict_at<'py>(
+        &self,
+        py: Python<'py>,
+        x: Table<'py>,
+        tasks: Labels<'py>,
+        std: bool,
+        include_noise: bool,
+    ) -> PyResult<Moments<'py>> {
+        let how = uncertainty(std, include_noise);
+        let (x, tasks) = (x.as_array(), task_numbers(&tasks));
+        let rows = blocks::rows_at_once(&self.0, std);
+        let at = |part: Slice| {
+            let tasks = &tasks[part.start as usize..part.end.map_or(tasks.len(), |e| e as usize)];
+            self.0.predict_at(x.slice_axis(Axis(0), part), tasks, how)
+        };
+        let found = blocks::predict(py, x.nrows(), rows, at)?;
+        Ok(moments(py, found))
+    }
+
+    #[pyo3(signature = (x, tasks, levels, *, include_noise))]
+    fn predict_quantiles_at<'py>(
+        &self,
+        py: Python<'py>,
+        x: Table<'py>,
+        tasks: Labels<'py>,
+        levels: Vec<f64>,
+        include_noise: bool,
+    ) -> PyResult<Answer<'py>> {
+        let (x, tasks) = (x.as_array(), task_numbers(&tasks));
+        computed(py, || self.0.predict_quantiles_at(x, &tasks, &levels, include_noise))
+    }
+
     #[pyo3(signature = (x, levels, *, given, include_noise))]
     fn predict_quantiles<'py>(
         &self,
@@ -229,6 +262,18 @@ impl GaussianProcess {
         groups: Option<Labels<'py>>,
     ) -> PyResult<leave_out::Triple<'py>> {
         leave_out::answered(py, by, groups.as_ref(), |by| self.0.leave_one_out(by))
+    }
+
+    #[pyo3(signature = (by, levels, groups=None))]
+    fn leave_one_out_quantiles<'py>(
+        &self,
+        py: Python<'py>,
+        by: &str,
+        levels: Vec<f64>,
+        groups: Option<Labels<'py>>,
+    ) -> PyResult<Answer<'py>> {
+        let by = leave_out::parse(by, groups.as_ref());
+        computed(py, || self.0.leave_one_out_quantiles(&by?, &levels))
     }
 
     #[pyo3(signature = (by, groups=None))]

@@ -12,6 +12,7 @@ mod kernel_ridge;
 mod learning;
 mod mixing;
 mod multi_task_gp;
+mod one_task;
 mod optimizer;
 mod report;
 mod setup;

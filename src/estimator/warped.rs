@@ -164,13 +164,8 @@ impl FittedMultiTaskGp {
                 if warp.is_identity() {
                     continue;
                 }
-                if uncertainty == Uncertainty::Std {
-                    p.mean[[i, t]] = warp.moments(mean, std.hypot(noise[t].sqrt())).0;
-                }
-                let (centre, spread) = warp.moments(mean, std);
-                if uncertainty != Uncertainty::Std {
-                    p.mean[[i, t]] = centre;
-                }
+                let (centre, spread) = in_units(warp, (mean, std), noise[t], uncertainty);
+                p.mean[[i, t]] = centre;
                 if let Some(all) = &mut p.std {
                     all[[i, t]] = spread;
                 }
@@ -439,13 +434,28 @@ impl FittedMultiTaskGp {
     }
 }
 
+/// Mean of the observation, and standard deviation of what was asked for, of an output whose warped value
+/// has the moments (mean, std) that [`FittedMultiTaskGp::asked`] says.
+pub(super) fn in_units(
+    warp: &FittedWarp,
+    (mean, std): (f64, f64),
+    noise_variance: f64,
+    uncertainty: Uncertainty,
+) -> (f64, f64) {
+    let (centre, spread) = warp.moments(mean, std);
+    match uncertainty {
+        Uncertainty::Std => (warp.moments(mean, std.hypot(noise_variance.sqrt())).0, spread),
+        _ => (centre, spread),
+    }
+}
+
 /// The uncertainty of new observations, or of the latent functions.
-fn of(include_noise: bool) -> Uncertainty {
+pub(super) fn of(include_noise: bool) -> Uncertainty {
     if include_noise { Uncertainty::Observation } else { Uncertainty::Std }
 }
 
 /// Quantiles of the standard normal distribution.
-fn scores(levels: &[f64]) -> Result<Array1<f64>> {
+pub(super) fn scores(levels: &[f64]) -> Result<Array1<f64>> {
     let found = levels.iter().map(|&p| {
         normal_quantile(p).map_err(|_| Error::InvalidValue {
             argument: "levels".to_string(),
@@ -457,7 +467,7 @@ fn scores(levels: &[f64]) -> Result<Array1<f64>> {
 }
 
 /// Refuses results that overflowed on their way back from the warped scale.
-fn finite<'a>(what: &str, values: impl IntoIterator<Item = &'a f64>) -> Result<()> {
+pub(super) fn finite<'a>(what: &str, values: impl IntoIterator<Item = &'a f64>) -> Result<()> {
     match values.into_iter().find(|v| !v.is_finite()) {
         None => Ok(()),
         Some(value) => Err(Error::Numerical {

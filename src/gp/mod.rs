@@ -15,6 +15,7 @@ mod linear_mean;
 mod mean;
 mod mixing;
 mod model;
+mod one_task;
 mod posterior;
 mod profile;
 mod profiled;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, Axis};
 
 use super::leave_out::{self, DensePrecision};
-use super::observed::{RowBlocks, joint_of, variances_of, weights_of};
+use super::observed::{RowBlocks, joint_of, variances_at, variances_of, weights_of};
 use super::{
     Adjoints, Estimate, Factor, FixedEffects, LeaveOut, Residuals, RowCovariances, SolveReport,
     TaskMeans, log_gaussian, solve_entries,
@@ -44,6 +44,12 @@ pub struct DenseFactor {
 }
 
 impl DenseFactor {
+    /// The diagonal of `C' A^-1 C`.
+    fn explained(&self, c: &Array2<f64>) -> Array1<f64> {
+        let half = linalg::solve_lower(self.lower.view(), c.view());
+        half.mapv(|v| v * v).sum_axis(Axis(0))
+    }
+
     /// Factors the covariance and solves for the observed entries of `residuals` (n, T), data less
     /// their mean. `why` is what the report says of the choice.
     ///
@@ -179,10 +185,16 @@ impl Factor for DenseFactor {
     }
 
     fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>> {
-        variances_of(&self.covariance, entries, |c| {
-            let half = linalg::solve_lower(self.lower.view(), c.view());
-            Ok(half.mapv(|v| v * v).sum_axis(Axis(0)))
-        })
+        variances_of(&self.covariance, entries, |c| Ok(self.explained(c)))
+    }
+
+    fn variances_at(
+        &self,
+        cross: &[ArrayView2<f64>],
+        prior: &[ArrayView1<f64>],
+        tasks: &[usize],
+    ) -> Result<(Array1<f64>, usize)> {
+        variances_at(&self.covariance, cross, prior, tasks, |c| Ok(self.explained(c)))
     }
 
     fn fixed_effects(

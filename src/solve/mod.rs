@@ -229,6 +229,21 @@ pub trait Factor: std::fmt::Debug + Send + Sync {
         prior: &[ArrayView1<f64>],
     ) -> Result<Box<dyn RowCovariances + '_>>;
 
+    /// Posterior variances (m) of the latent function of one task at each row, with cross-kernels and
+    /// prior variances as of [`Factor::at`], and how many came out negative by rounding.
+    ///
+    /// # Errors
+    /// As [`Factor::solve`].
+    fn variances_at(
+        &self,
+        cross: &[ArrayView2<f64>],
+        prior: &[ArrayView1<f64>],
+        tasks: &[usize],
+    ) -> Result<(Array1<f64>, usize)> {
+        let (all, clipped) = self.at(cross, prior)?.variances();
+        Ok((tasks.iter().enumerate().map(|(i, &t)| all[[i, t]]).collect(), clipped))
+    }
+
     /// Doubles that [`Factor::at`] takes for each row.
     fn row_doubles(&self) -> usize;
 

@@ -108,6 +108,26 @@ pub(super) fn weights_of(covariance: &MaskedKronecker, dual: ArrayView2<f64>) ->
     covariance.terms().iter().map(|term| linalg::matmul(dual, term.task.view())).collect()
 }
 
+/// Variances of the latent function of one task at each row, with cross-kernels (m, n) and prior
+/// variances (m) of each term, and how many were clipped; `explained` gives the diagonal of `C' A^-1 C`.
+pub(super) fn variances_at(
+    covariance: &MaskedKronecker,
+    cross: &[ArrayView2<f64>],
+    prior: &[ArrayView1<f64>],
+    tasks: &[usize],
+    explained: impl Fn(&Array2<f64>) -> Result<Array1<f64>>,
+) -> Result<(Array1<f64>, usize)> {
+    let mut out = -explained(&covariance.cross(cross, tasks))?;
+    for (term, prior) in covariance.terms().iter().zip(prior) {
+        for ((v, prior), &t) in out.iter_mut().zip(*prior).zip(tasks) {
+            *v += term.task[[t, t]] * prior;
+        }
+    }
+    let clipped = out.iter().filter(|v| **v < 0.0).count();
+    out.mapv_inplace(|v| v.max(0.0));
+    Ok((out, clipped))
+}
+
 /// Variances of the observations at missing entries, where `explained` gives the diagonal of
 /// `C' A^-1 C` for their covariances C with what was observed.
 pub(super) fn variances_of(

@@ -38,6 +38,7 @@ mod model_file_refusals;
 mod model_files;
 mod model_files_gaps;
 mod model_files_kept;
+mod one_task;
 mod reference;
 mod reference_gaps;
 mod ridge;

@@ -21,7 +21,7 @@ use ndarray::{
 };
 
 use super::leave_out::not_exact;
-use super::observed::{RowBlocks, joint_of, variances_of, weights_of};
+use super::observed::{RowBlocks, joint_of, variances_at, variances_of, weights_of};
 use super::select::DENSE_UP_TO;
 use super::{
     Adjoints, DenseFactor, Estimate, Factor, FixedEffects, LeaveOut, Residuals, RowCovariances,
@@ -81,6 +81,12 @@ pub struct IterativeFactor {
 }
 
 impl IterativeFactor {
+    /// The diagonal of `C' A^-1 C`.
+    fn explained(&self, c: &Array2<f64>) -> Result<Array1<f64>> {
+        let (x, rest) = self.solve_columns(c)?;
+        Ok((&x * &(c + &rest)).sum_axis(Axis(0)))
+    }
+
     /// Solves for the observed entries of `residuals` (n, T), data less their mean, together with the
     /// probes of the log-determinant. A state of an earlier factor gives the landmarks, which are chosen
     /// anew without one, and the solution to start from. `why` is what the report says of the choice.
@@ -390,10 +396,16 @@ impl Factor for IterativeFactor {
     }
 
     fn missing_variances(&self, entries: &[(usize, usize)]) -> Result<Array1<f64>> {
-        variances_of(&self.covariance, entries, |c| {
-            let (x, rest) = self.solve_columns(c)?;
-            Ok((&x * &(c + &rest)).sum_axis(Axis(0)))
-        })
+        variances_of(&self.covariance, entries, |c| self.explained(c))
+    }
+
+    fn variances_at(
+        &self,
+        cross: &[ArrayView2<f64>],
+        prior: &[ArrayView1<f64>],
+        tasks: &[usize],
+    ) -> Result<(Array1<f64>, usize)> {
+        variances_at(&self.covariance, cross, prior, tasks, |c| self.explained(c))
     }
 
     fn fixed_effects(
