@@ -103,7 +103,7 @@ impl Strategy {
             }
             _ if model.problem().alternating_is_cheaper() => Ok(ALTERNATING),
             _ => joint(
-                "with this many gaps, steps over B and full noise alone cost more than steps over all",
+                "with this many gaps, steps over B and the noise alone cost more than steps over all",
             ),
         }
     }

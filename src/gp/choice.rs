@@ -85,7 +85,6 @@ impl Model {
             n_observed: self.n_observations(),
             known_noise: self.table.known.is_some(),
             no_noise: self.noise.is_none(),
-            full_noise: self.noise.is_free_factor(),
             n_terms: self.terms().len(),
             mixed: self.mixing().is_some(),
             congruent: self.mixing().is_none()

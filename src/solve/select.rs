@@ -124,8 +124,6 @@ pub(crate) struct Problem {
     pub(crate) known_noise: bool,
     /// Whether Sigma has no variance of its own.
     pub(crate) no_noise: bool,
-    /// Whether Sigma is a full covariance that is learned.
-    pub(crate) full_noise: bool,
     /// Whether B is kept as a factor, and no T x T matrix is wanted.
     pub(crate) factored: bool,
     /// Rank of the preconditioner of `cg`, and vectors it has in work.
@@ -364,16 +362,15 @@ impl Problem {
 
     /// True where steps over B and Sigma at one spectrum are worth their price.
     ///
-    /// With gaps alternating learning was measured to take about 10 eigendecompositions with 15 inner
-    /// steps each, and 40 where the noise is a full covariance; joint learning 100 to 220 evaluations of
-    /// everything. Without gaps inner steps cost next to nothing.
+    /// With gaps alternating learning was measured to take about 10 eigendecompositions with about 60 inner
+    /// steps each; joint learning 100 to 220 evaluations of everything. Without gaps inner steps cost next
+    /// to nothing.
     pub(crate) fn alternating_is_cheaper(&self) -> bool {
         let (n, t, m) = (self.n_rows as f64, self.n_tasks as f64, self.n_missing() as f64);
         let spectral = EIGENDECOMPOSITION * n.powi(3) / 3.0 + 2.0 * n.powi(3);
         let gradient = t * m * n * n / 2.0;
         let inner = n * t * t + n * m * m + m.powi(3) / 3.0 + t * m * m * n / 2.0 + t * t * m * n;
-        let steps = if self.full_noise { 40.0 } else { 15.0 };
-        10.0 * (spectral + gradient + steps * inner) <= 150.0 * (spectral + gradient + inner)
+        10.0 * (spectral + gradient + 60.0 * inner) <= 150.0 * (spectral + gradient + inner)
     }
 }
 
