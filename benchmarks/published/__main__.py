@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
 def compute(problems: list[Problem], data: Path, results: Path, jobs: int) -> list[str]:
     """Runs what is not kept yet, each fold in a process of its own; what failed, in words."""
     todo, failed = missing(problems, data, results), []
-    later = [(problem, k) for problem, k in todo if problem.learned_once and k > 0]
+    later = [(p, k) for p, k in todo if (p.learned_once or p.chosen_once) and k > 0]
     with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(todo), unit="fold") as bar:
         for part in ([pair for pair in todo if pair not in later], later):
             running = {pool.submit(one, problem.name, k, data, results): (problem, k) for problem, k in part}

@@ -1,4 +1,4 @@
-"""What a fitted model says of the hidden cells of a fold."""
+"""What a fitted model says of the hidden cells of a fold, and of training cells left out."""
 
 from __future__ import annotations
 
@@ -40,10 +40,29 @@ def answer(gp: cg.MultiTaskGP, fold: Fold, places: NDArray[np.intp]) -> Answer:
     else:
         rows = places[fold.at]
         mean, quantiles = gp.impute()[rows], gp.impute(quantiles=ASKED)[rows]
-    density = np.full(fold.truth.shape, np.nan)
-    for t in fold.scored:
-        seen = np.isfinite(fold.truth[:, t])
-        density[seen, t] = log_density(gp, t, fold.truth[seen, t], quantiles[seen, t])
+    return of_quantiles(gp, fold.truth, mean, quantiles)
+
+
+def left_out(gp: cg.MultiTaskGP, fold: Fold) -> Answer:
+    """The training table (n, T) from what is left of it, in the shape of what is hidden.
+
+    Rows are left out where new rows are asked, else single cells, or those that are hidden together.
+    """
+    by = "row" if fold.at is None and fold.labels is None else "entry"
+    mean, _ = gp.leave_one_out(by=by, groups=fold.labels)
+    quantiles = gp.leave_one_out(by=by, groups=fold.labels, quantiles=ASKED)
+    truth = fold.Y.copy()
+    if by == "entry":
+        truth[:, np.setdiff1d(np.arange(truth.shape[1]), fold.scored)] = np.nan
+    return of_quantiles(gp, truth, mean, quantiles)
+
+
+def of_quantiles(gp: cg.MultiTaskGP, truth: Floats, mean: Floats, quantiles: Floats) -> Answer:
+    """Predictions with the log densities of the truth (m, T) where that is known."""
+    density = np.full(truth.shape, np.nan)
+    for t in np.flatnonzero(np.isfinite(truth).any(axis=0)):
+        seen = np.isfinite(truth[:, t])
+        density[seen, t] = log_density(gp, int(t), truth[seen, t], quantiles[seen, t])
     return Answer(mean, quantiles[:, :, 4], quantiles[:, :, :4], density)
 
 
@@ -65,3 +84,8 @@ def normal_log_density(truth: Floats, median: Floats, upper: Floats) -> Floats:
     std = upper - median
     found: Floats = -0.5 * ((truth - median) / std) ** 2 - np.log(std) - 0.5 * np.log(2.0 * np.pi)
     return found
+
+
+def point(found: Answer, fold: Fold) -> Floats:
+    """The prediction that the errors ask for: medians for absolute, means for squared ones."""
+    return found.median if fold.absolute else found.mean

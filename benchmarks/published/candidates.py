@@ -18,7 +18,7 @@ FEWEST_OF_INPUT = 20
 """Observations for each input from which so."""
 MOST_FREE_TASKS = 16
 """Tasks up to which a task covariance of free form and a full noise covariance are on the list."""
-MOST_DENSE = 1500
+MOST_DENSE = 2000
 """Observations at choosing up to which two terms are on the list."""
 
 KERNELS: dict[str, Callable[[bool], kernels.Kernel]] = {
@@ -132,9 +132,9 @@ def first(shape: Shape) -> Candidate:
 
 def stages(shape: Shape) -> list[Callable[[Candidate], Iterator[Candidate]]]:
     """Changes of one part of the best so far, part by part."""
-    parts = [warps, of_inputs, of_kernels]
-    if shape.n_tasks > 1:
-        parts += [of_tasks, of_noises, of_terms]
+    parts = [warps, of_inputs, of_tasks, of_kernels, of_noises, of_terms]
+    if shape.n_tasks == 1:
+        parts = [warps, of_inputs, of_kernels]
     return [lambda best, part=part: part(shape, best) for part in parts]  # type: ignore[misc]
 
 

@@ -1,26 +1,30 @@
 """The way of choosing, the same for every set.
 
-From the first candidate, one part after the other is changed: the warp, the lengthscales, the kernel, the
-task covariance, the noise, the number of terms. A change is kept where it raises the log density of
-training cells left out, in closed form and in the shape of what is asked: rows where new rows are asked,
-else single cells of the tasks with hidden cells, or together those that are hidden together. Leave-out
-holds the k numbers that were learned from all N observations, and is too good by about ``k / (N - k - 1)``
-for each (Hurvich and Tsai 1989), which is taken off. Where there are more than `MOST_CHOOSING_ROWS` training
-rows, or than make `MOST_CHOOSING_OBSERVATIONS`, some drawn at random do at choosing; the parameters of the
-chosen model are learned from at most `MOST_LEARNING_ROWS`, and the model is conditioned on all.
+From the first candidate, one part after the other is changed: the warp, the lengthscales, the task
+covariance, the kernel, the noise, the number of terms. What a candidate is worth is told in nats:
+
+- where gaps of the training table are asked, by its log marginal likelihood: what surrounds a gap was seen
+  while the parameters were learned, and is correlated with it;
+- where new rows are asked, by training rows left out in closed form (`nats`), and a change is kept only
+  where its gain is more than a standard error.
+
+Both are too good for k numbers learned from N observations by about ``k / (N - k - 1)`` an observation
+(Hurvich and Tsai 1989), which is taken off. Some of the training rows, drawn at random, do at choosing; the
+parameters of the chosen model are learned from more of them, and the model is conditioned on all.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from candidates import Candidate, Shape, first, stages
+from answers import Answer, left_out, point
+from candidates import Candidate, Shape
 from numpy.typing import NDArray
 from problem import Floats, Fold
+from search import Choice, Found, search
 from tables import SEED
 
 import coregion as cg
@@ -28,49 +32,65 @@ import coregion as cg
 MOST_CHOOSING_ROWS = 250
 MOST_CHOOSING_OBSERVATIONS = 2000
 FEWEST_CHOOSING_ROWS = 100
+MOST_CHOOSING_ROWS_OF_GAPS = 500
+MOST_CHOOSING_OBSERVATIONS_OF_GAPS = 3000
 MOST_LEARNING_ROWS = 1000
-MOST_STEPS = 40
-"""Outer steps of a fit at choosing."""
+MOST_LEARNING_ROWS_OF_GAPS = 2000
+MOST_LEARNING_ROWS_OF_TERMS = 500
+MOST_STEPS = 100
+"""Steps of a fit at choosing."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The chosen candidate and what was seen of the others."""
-
-    best: Candidate
-    criteria: dict[str, float]
-    """By the names of the candidates; not a number where a fit failed."""
+def scored(gp: cg.MultiTaskGP, candidate: Candidate, fold: Fold) -> Floats:
+    """Nats (n, T) of training cells left out, less what they are too good by; larger is better."""
+    return nats(left_out(gp, fold), fold) - optimism(gp, candidate)
 
 
-def criterion(gp: cg.MultiTaskGP, candidate: Candidate, fold: Fold) -> float:
-    """Nats of the training cells left out, less what they are too good by; larger is better."""
-    by = "row" if fold.at is None and fold.labels is None else "entry"
-    _, _, density = gp.leave_one_out(by=by, groups=fold.labels, return_log_density=True)
-    asked = fold.scored if by == "entry" else None
-    if asked is not None:
-        density = density[:, asked]
-    return float(np.nansum(density)) - optimism(gp, candidate, asked)
+def nats(found: Answer, fold: Fold) -> Floats:
+    """Means of two log densities of training cells: that of the model, and that of its errors.
+
+    Errors have one width for each task, the one that suits them best, and are taken as normal where squared
+    errors are scored and as Laplace where absolute ones are: sums of their log densities order models as
+    the errors do. NaN for cells that are not asked.
+    """
+    errors = np.where(np.isfinite(found.log_density), np.abs(fold.Y - point(found, fold)), np.nan)
+    return np.asarray(0.5 * (found.log_density + of_errors(errors, fold.absolute)))
 
 
-def optimism(gp: cg.MultiTaskGP, candidate: Candidate, asked: NDArray[np.intp] | None) -> float:
-    """What held parameters add to log densities of the tasks asked, or of all."""
+def of_errors(errors: Floats, absolute: bool) -> Floats:
+    """Log densities (n, T) of absolute errors under the width of each task that suits them best."""
+    powers = errors if absolute else errors**2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # Tasks that are not asked.
+        means = np.nanmean(powers, axis=0) + np.finfo(float).tiny
+    if absolute:
+        return np.asarray(-np.log(2.0 * means) - powers / means)
+    return np.asarray(-0.5 * (np.log(2.0 * np.pi * means) + powers / means))
+
+
+def optimism(gp: cg.MultiTaskGP, candidate: Candidate) -> float:
+    """What held parameters add to the log density of a cell."""
     learned = {path: np.size(value) for path, value in gp.parameters_.items()}
     if candidate.is_exchangeable:
         learned["mean.offset"] = 1  # The pooled one.
-    seen = np.isfinite(np.asarray(gp.model_.data.y))
-    n, k = int(seen.sum()), sum(learned.values())
-    n_asked = n if asked is None else int(seen[:, asked].sum())
-    return n_asked * k / (n - k - 1) if n > k + 1 else np.inf
+    n, k = n_seen(gp), sum(learned.values())
+    return k / (n - k - 1) if n > k + 1 else np.inf
+
+
+def n_seen(gp: cg.MultiTaskGP) -> int:
+    """Observations of the training table."""
+    return int(np.isfinite(np.asarray(gp.model_.data.y)).sum())
 
 
 def choosing_part(fold: Fold) -> Fold:
     """The training rows that do at choosing."""
     n, n_tasks = fold.Y.shape
-    most = min(MOST_CHOOSING_ROWS, max(MOST_CHOOSING_OBSERVATIONS // n_tasks, FEWEST_CHOOSING_ROWS))
+    if fold.is_table:
+        most = min(MOST_CHOOSING_ROWS_OF_GAPS, MOST_CHOOSING_OBSERVATIONS_OF_GAPS // n_tasks)
+    else:
+        most = min(MOST_CHOOSING_ROWS, max(MOST_CHOOSING_OBSERVATIONS // n_tasks, FEWEST_CHOOSING_ROWS))
     rows = np.sort(np.random.RandomState(SEED).permutation(n)[:most])
-    rows = rows[np.isfinite(fold.Y[rows]).any(axis=1)]
-    labels = None if fold.labels is None else fold.labels[rows]
-    return replace(fold, X=fold.X[rows], Y=fold.Y[rows], labels=labels)
+    return rows_of(fold, rows[np.isfinite(fold.Y[rows]).any(axis=1)])
 
 
 def fitted(candidate: Candidate, X: Floats, Y: Floats, **settings: Any) -> cg.MultiTaskGP:
@@ -80,43 +100,50 @@ def fitted(candidate: Candidate, X: Floats, Y: Floats, **settings: Any) -> cg.Mu
         return candidate.estimator(Y.shape[1], Y, **settings).fit(X, Y)
 
 
-def learned(candidate: Candidate, X: Floats, Y: Floats) -> tuple[cg.MultiTaskGP, NDArray[np.intp]]:
-    """The candidate conditioned on a table, and the places of its rows in the model."""
-    n = len(X)
-    order = np.random.RandomState(SEED).permutation(n) if n > MOST_LEARNING_ROWS else np.arange(n)
-    first, rest = np.sort(order[:MOST_LEARNING_ROWS]), np.sort(order[MOST_LEARNING_ROWS:])
-    gp = fitted(candidate, X[first], Y[first])
+@dataclass(frozen=True)
+class Learned:
+    """A model that has learned its parameters."""
+
+    gp: cg.MultiTaskGP
+    """Conditioned on the whole training table."""
+    places: NDArray[np.intp]
+    """Of the training rows among those of the model."""
+    nats: Floats
+    """Scores (n, T) of the training rows that the parameters were learned from, left out; else NaN."""
+
+
+def learned(candidate: Candidate, fold: Fold) -> Learned:
+    """The candidate conditioned on the training table of a fold."""
+    n = len(fold.X)
+    most = MOST_LEARNING_ROWS_OF_GAPS if fold.is_table else MOST_LEARNING_ROWS
+    if candidate.second is not None:
+        most = MOST_LEARNING_ROWS_OF_TERMS
+    order = np.random.RandomState(SEED).permutation(n) if n > most else np.arange(n)
+    first, rest = np.sort(order[:most]), np.sort(order[most:])
+    part = rows_of(fold, first)
+    gp = fitted(candidate, part.X, part.Y)
+    scores = np.full(fold.Y.shape, np.nan)
+    scores[first] = scored(gp, candidate, part)
     if len(rest):
-        gp = gp.condition(X[rest], Y[rest])
-    return gp, np.argsort(np.concatenate([first, rest]))
+        gp = gp.condition(fold.X[rest], fold.Y[rest])
+    return Learned(gp, np.argsort(np.concatenate([first, rest])), scores)
+
+
+def rows_of(fold: Fold, rows: NDArray[np.intp]) -> Fold:
+    """A fold with some of its training rows."""
+    labels = None if fold.labels is None else fold.labels[rows]
+    return replace(fold, X=fold.X[rows], Y=fold.Y[rows], labels=labels)
 
 
 def choose(fold: Fold) -> Choice:
     """The candidate that the training table of a fold favours."""
     part = choosing_part(fold)
 
-    def value(candidate: Candidate) -> float:
-        return criterion(fitted(candidate, part.X, part.Y, max_iter=MOST_STEPS), candidate, part)
+    def found(candidate: Candidate) -> Found:
+        gp = fitted(candidate, part.X, part.Y, max_iter=MOST_STEPS)
+        if fold.is_table:
+            return Found(gp.log_marginal_likelihood_ - n_seen(gp) * optimism(gp, candidate))
+        cells = scored(gp, candidate, part)
+        return Found(float(np.nansum(cells)), cells)
 
-    return search(Shape.of(part.X, part.Y, len(fold.X)), value)
-
-
-def search(shape: Shape, value_of: Callable[[Candidate], float]) -> Choice:
-    """The best candidate, part by part."""
-    criteria: dict[str, float] = {}
-
-    def value(candidate: Candidate) -> float:
-        try:
-            criteria[str(candidate)] = value_of(candidate)
-        except (cg.CoregionError, ValueError):
-            criteria[str(candidate)] = -np.inf
-        return criteria[str(candidate)]
-
-    best = first(shape)
-    highest = value(best)
-    for stage in stages(shape):
-        tried = [(value(candidate), candidate) for candidate in stage(best)]
-        top, candidate = max(tried, key=lambda pair: pair[0], default=(-np.inf, best))
-        if top > highest:
-            highest, best = top, candidate
-    return Choice(best, criteria)
+    return search(Shape.of(part.X, part.Y, len(fold.X)), found)

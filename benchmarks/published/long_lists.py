@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from answers import ASKED, Answer, normal_log_density
 from candidates import Candidate, Shape
-from choice import MOST_STEPS, Choice, optimism, search
+from choice import MOST_STEPS, nats, optimism
 from problem import Floats, LongFold
+from search import Choice, Found, search
 from tables import SEED
 
 import coregion as cg
@@ -49,16 +50,21 @@ def chosen(fold: LongFold) -> Choice:
     # By the whole list: a second term would have to be conditioned on all of it.
     shape = Shape(few.X.shape[1], few.n_tasks, len(fold.Y), len(fold.Y), families=())
 
-    def value(candidate: Candidate) -> float:
+    def worth(candidate: Candidate) -> Found:
         gp = fitted(candidate, few, max_iter=MOST_STEPS)
-        _, _, density = gp.leave_one_out(by="entry", return_log_density=True)
-        return float(np.nansum(density)) - optimism(gp, candidate, None)
+        mean, _ = gp.leave_one_out(by="entry")
+        found = of_normal(few.Y[:, 0], mean, gp.leave_one_out(by="entry", quantiles=ASKED))
+        cells = nats(found, few) - optimism(gp, candidate)
+        return Found(float(np.nansum(cells)), cells)
 
-    return search(shape, value)
+    return search(shape, worth)
 
 
-def together(fold: LongFold, learned: Path) -> tuple[Answer, dict[str, Any]]:
-    """The multi-task answers; parameters are kept in the file ``learned`` and read from there."""
+def together(fold: LongFold, learned: Path) -> tuple[Answer, Floats, dict[str, Any]]:
+    """The multi-task answers; parameters are kept in the file ``learned`` and read from there.
+
+    Nothing is left out of all rows, so that this model answers for all tasks: its nats are unknown.
+    """
     report: dict[str, Any] = {"criteria": {}, "chosen": "that of the first fold"}
     if not learned.exists():
         choice = chosen(fold)
@@ -71,23 +77,23 @@ def together(fold: LongFold, learned: Path) -> tuple[Answer, dict[str, Any]]:
     held = cg.MultiTaskGP(source.kernel_, source.task_, noise, mean=mean, optimizer=None)
     gp = conditioned(held, fold)
     report |= {"solver": gp.report_.solver, "converged": bool(source.report_.converged)}
-    return answer(gp, fold), report
+    return answer(gp, fold), np.full_like(fold.Y, np.nan), report
 
 
 def answer(gp: cg.MultiTaskGP, fold: LongFold) -> Answer:
     """Predictions of new observations (m, 1) of the test tasks."""
     mean = gp.predict(fold.X_test, tasks=fold.tasks_test)
     quantiles = gp.predict(fold.X_test, tasks=fold.tasks_test, quantiles=ASKED, include_noise=True)
-    return of_normal(fold, mean, quantiles)
+    return of_normal(fold.truth[:, 0], mean, quantiles)
 
 
-def of_normal(fold: LongFold, mean: Floats, quantiles: Floats) -> Answer:
+def of_normal(truth: Floats, mean: Floats, quantiles: Floats) -> Answer:
     """An answer from means (m,) and quantiles (m, q) of normal distributions."""
-    density = normal_log_density(fold.truth[:, 0], quantiles[:, 4], quantiles[:, 5])
+    density = normal_log_density(truth, quantiles[:, 4], quantiles[:, 5])
     return Answer(mean[:, None], quantiles[:, 4, None], quantiles[:, None, :4], density[:, None])
 
 
-def one_by_one(fold: LongFold) -> tuple[Answer, dict[str, Any]]:
+def one_by_one(fold: LongFold) -> tuple[Answer, Floats, dict[str, Any]]:
     """A single-task process with an isotropic Matern-5/2 kernel for each task: nothing is chosen here."""
     mean, quantiles = np.empty(len(fold.truth)), np.empty((len(fold.truth), len(ASKED)))
     for t in np.unique(fold.tasks_test):
@@ -97,4 +103,5 @@ def one_by_one(fold: LongFold) -> tuple[Answer, dict[str, Any]]:
             gp = cg.MultiTaskGP(kernels.Matern52(ard=False)).fit(fold.X[train], fold.Y[train, 0])
         mean[test] = gp.predict(fold.X_test[test])
         quantiles[test] = gp.predict(fold.X_test[test], quantiles=ASKED, include_noise=True)
-    return of_normal(fold, mean, quantiles), {"chosen": ["Matern52"]}
+    found = of_normal(fold.truth[:, 0], mean, quantiles)
+    return found, np.full_like(fold.Y, np.nan), {"chosen": ["Matern52"]}

@@ -28,6 +28,10 @@ class Fold:
     """The training rows that the test rows are, where gaps of the training table are asked."""
     labels: NDArray[np.intp] | None = None
     """Labels (n,) of training rows that are left out together, as those asked are hidden together."""
+    is_table: bool = False
+    """Whether gaps of the training table are asked, with rows around them that say much."""
+    absolute: bool = False
+    """Whether errors are scored by their absolute values, else by their squares."""
 
     @property
     def scored(self) -> NDArray[np.intp]:
@@ -57,7 +61,7 @@ class Fold:
             labels = stretches(X[:, 0], hidden)
         at = np.flatnonzero(hidden.any(axis=1))
         known = np.where(hidden, np.nan, Y)
-        return cls(X, known, X[at], np.where(hidden, Y, np.nan)[at], at, labels)
+        return cls(X, known, X[at], np.where(hidden, Y, np.nan)[at], at, labels, is_table=True)
 
     @classmethod
     def of_rows(cls, X: Floats, Y: Floats, test: NDArray[np.bool_]) -> Fold:
@@ -121,5 +125,7 @@ class Problem:
     published: Sequence[Published] = field(default=())
     learned_once: bool = False
     """Whether the first fold learns the parameters of all, which are then conditioned on their rows."""
+    chosen_once: bool = False
+    """Whether the first fold chooses for all, which share no data with it."""
     bounded: bool = True
     """Whether the score has a bound to meet beside the simple baseline."""

@@ -6,18 +6,26 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import long_lists
 import numpy as np
 from answers import Answer, answer
+from candidates import Candidate
 from choice import choose, learned
+from numpy.typing import NDArray
 from problem import Floats, Fold, LongFold, Problem
+from scores import OF_ABSOLUTE_ERRORS
+from search import Choice, is_better
 
-MODELS = ["ours", "single"]
+MODELS = ["ours", "joint", "single"]
+"""The joint model where its criterion is the higher, else the single-task process; each by itself."""
+
+Made = tuple[Answer, Floats, dict[str, Any]]
+"""Answers, nats (n, T) of training cells left out, and a report."""
 
 
 def alone(fold: Fold, task: int) -> Fold:
@@ -33,32 +41,53 @@ def alone(fold: Fold, task: int) -> Fold:
     )
 
 
-def together(fold: Fold) -> tuple[Answer, dict[str, Any]]:
-    """The chosen multi-task model, learned from the whole training table."""
-    choice = choose(fold)
-    gp, places = learned(choice.best, fold.X, fold.Y)
-    return answer(gp, fold, places), {
-        "chosen": str(choice.best),
-        "criteria": choice.criteria,
-        "solver": gp.report_.solver,
-        "converged": bool(gp.report_.converged),
-    }
+def together(fold: Fold, held: Candidate | None = None) -> Made:
+    """The multi-task model, chosen unless held: answers, nats (n, T) of training cells, report."""
+    choice = choose(fold) if held is None else Choice(held, {})
+    found = learned(choice.best, fold)
+    return (
+        answer(found.gp, fold, found.places),
+        found.nats,
+        {
+            "chosen": str(choice.best),
+            "candidate": asdict(choice.best),
+            "criteria": choice.criteria,
+            "solver": found.gp.report_.solver,
+            "converged": bool(found.gp.report_.converged),
+        },
+    )
 
 
-def one_by_one(fold: Fold) -> tuple[Answer, dict[str, Any]]:
-    """A single-task process for each scored task, chosen in the same way."""
+def one_by_one(fold: Fold, held: Mapping[str, Candidate] | None = None) -> Made:
+    """A single-task process for each scored task, chosen in the same way unless held."""
     shape = fold.truth.shape
-    found = Answer(*(np.full((*shape, *rest), np.nan) for rest in ((), (), (4,), ())))
-    chosen = []
+    answers = Answer(*(np.full((*shape, *rest), np.nan) for rest in ((), (), (4,), ())))
+    nats, chosen = np.full(fold.Y.shape, np.nan), {}
     for t in fold.scored:
         part = alone(fold, t)
-        best = choose(part).best
-        gp, places = learned(best, part.X, part.Y)
-        one = answer(gp, part, places)
-        for whole, column in zip(fields(found), fields(one)):
+        best = (held or {}).get(str(t)) or choose(part).best
+        found = learned(best, part)
+        for whole, column in zip(fields(answers), fields(answer(found.gp, part, found.places))):
             whole[:, t] = column[:, 0]
-        chosen.append(str(best))
-    return found, {"chosen": chosen}
+        nats[np.isfinite(fold.Y[:, t]), t] = found.nats[:, 0]
+        chosen[str(t)] = best
+    return (
+        answers,
+        nats,
+        {
+            "chosen": [str(best) for best in chosen.values()],
+            "candidates": {t: asdict(best) for t, best in chosen.items()},
+        },
+    )
+
+
+def by_task(joint: Answer, single: Answer, is_joint: NDArray[np.bool_]) -> Answer:
+    """For each task (T,) the answers of one or of the other."""
+    columns = [
+        np.where(is_joint.reshape(-1, *[1] * (a.ndim - 2)), a, b)
+        for a, b in zip(fields(joint), fields(single))
+    ]
+    return Answer(*columns)
 
 
 def fields(a: Answer) -> list[Floats]:
@@ -72,12 +101,12 @@ def megabytes() -> float:
     return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def timed(make: Any, fold: Fold) -> tuple[Answer, dict[str, Any]]:
-    """An answer with the seconds and the memory it took."""
+def timed(make: Callable[[], Made]) -> Made:
+    """What is made, its report with the seconds and the memory it took."""
     start = time.perf_counter()
-    found, report = make(fold)
+    *found, report = make()
     seconds = time.perf_counter() - start
-    return found, {**report, "seconds": seconds, "megabytes": megabytes()}
+    return *found, {**report, "seconds": seconds, "megabytes": megabytes()}  # type: ignore[return-value]
 
 
 def file_of(results: Path, problem: Problem, fold: int) -> Path:
@@ -87,22 +116,30 @@ def file_of(results: Path, problem: Problem, fold: int) -> Path:
 
 def run(problem: Problem, fold: int, data: Path, results: Path) -> None:
     """Computes a fold and keeps it."""
-    part = problem.folds(data)[fold]
-    scaled = part.standardised()
+    part = replace(problem.folds(data)[fold], absolute=problem.metric in OF_ABSOLUTE_ERRORS)
+    scaled, first = part.standardised(), file_of(results, problem, 0)
     if isinstance(scaled, LongFold):
-        learned = file_of(results, problem, 0).with_name("learned.coregion")
-        learned.parent.mkdir(parents=True, exist_ok=True)
-        ours, our_report = timed(lambda long: long_lists.together(long, learned), scaled)
-        single, single_report = timed(long_lists.one_by_one, scaled)
+        first.parent.mkdir(parents=True, exist_ok=True)
+        joint, nats, report = timed(lambda: long_lists.together(scaled, first.with_name("learned.coregion")))
+        single, of_single, single_report = timed(lambda: long_lists.one_by_one(scaled))
     else:
-        ours, our_report = timed(together, scaled)
-        single, single_report = timed(one_by_one, scaled)
+        held, held_single = candidates_of(first) if problem.chosen_once and fold else (None, None)
+        joint, nats, report = timed(lambda: together(scaled, held))
+        single, of_single, single_report = timed(lambda: one_by_one(scaled, held_single))
+    is_joint = ~np.array([is_better(s[:, None], j[:, None]) for j, s in zip(nats.T, of_single.T)])
     keep(
         file_of(results, problem, fold),
-        {"ours": ours, "single": single},
+        {"ours": by_task(joint, single, is_joint), "joint": joint, "single": single},
         np.asarray(problem.baseline(part)),
-        {"ours": our_report, "single": single_report},
+        {"joint": report | {"answers": is_joint.tolist()}, "single": single_report},
     )
+
+
+def candidates_of(file: Path) -> tuple[Candidate, dict[str, Candidate]]:
+    """Those that the fold of a file chose, for all tasks and for each."""
+    report = kept(file)[2]
+    each = report["single"]["candidates"].items()
+    return Candidate(**report["joint"]["candidate"]), {t: Candidate(**parts) for t, parts in each}
 
 
 def keep(file: Path, answers: dict[str, Answer], baseline: Floats, report: dict[str, Any]) -> None:

@@ -78,11 +78,6 @@ OF_ABSOLUTE_ERRORS = {"MAE"}
 """Metrics whose best prediction is the median."""
 
 
-def point(answer: Answer, metric: str) -> Floats:
-    """The prediction that the metric asks for."""
-    return answer.median if metric in OF_ABSOLUTE_ERRORS else answer.mean
-
-
 def negative_log_density(answers: Sequence[Answer], folds: Sequence[Fold]) -> float:
     """NLPD, the mean over all cells."""
     seen = [a.log_density[np.isfinite(f.truth)] for a, f in zip(answers, folds)]

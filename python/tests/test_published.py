@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
@@ -16,9 +17,13 @@ from sklearn.model_selection import LeaveOneOut, cross_val_predict
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "published"
 
 
-@pytest.fixture
-def baselines(monkeypatch):
+@pytest.fixture(autouse=True)
+def program(monkeypatch):
     monkeypatch.syspath_prepend(str(PROGRAM))
+
+
+@pytest.fixture
+def baselines():
     import baselines
 
     return baselines
@@ -66,6 +71,54 @@ def test_kernel_ridge_is_that_of_scikit_learn(baselines, table):
         np.testing.assert_allclose(errors[t], np.mean(left), rtol=1e-6)
 
 
+def test_errors_have_the_density_of_the_width_that_suits_them_best():
+    from choice import of_errors
+
+    errors = np.abs(np.random.default_rng(7).normal(size=(40, 2))) * [1.0, 30.0]
+    normal, laplace = of_errors(errors, absolute=False), of_errors(errors, absolute=True)
+    for t, e in enumerate(errors.T):
+        std, width = np.sqrt(np.mean(e**2)), np.mean(e)
+        np.testing.assert_allclose(normal[:, t], stats.norm.logpdf(e, scale=std))
+        np.testing.assert_allclose(laplace[:, t], stats.laplace.logpdf(e, scale=width))
+        assert stats.norm.logpdf(e, scale=1.1 * std).sum() < normal[:, t].sum()
+        assert stats.laplace.logpdf(e, scale=0.9 * width).sum() < laplace[:, t].sum()
+
+
+def test_a_gain_within_a_standard_error_is_none():
+    from search import is_better
+
+    rng = np.random.default_rng(8)
+    others = rng.normal(size=(50, 2))
+    noise = rng.normal(size=(50, 2))
+    noise -= noise.mean()
+    error = np.sqrt(50) * noise.sum(axis=1).std(ddof=1)
+    assert is_better(others + noise + 1.01 * error / 100, others)
+    assert not is_better(others + noise + 0.99 * error / 100, others)
+    assert not is_better(others, others)
+    gaps = np.where(rng.random((50, 2)) < 0.3, np.nan, others)
+    assert is_better(gaps + 0.1, others)
+
+
+def test_the_best_of_each_part_is_kept():
+    from candidates import Shape
+    from search import Found, search
+
+    shape = Shape(n_columns=2, n_tasks=3, n_observations=300, n_rows=100, families=("box-cox",))
+    worth = {"Matern12": 5.0, "box-cox": 3.0, "free form": 2.0, "full": 1.0, "each its B": -9.0}
+    choice = search(shape, lambda c: Found(sum(v for part, v in worth.items() if part in str(c))))
+    assert str(choice.best) == "Matern12, free form, full noise, box-cox"
+    assert choice.criteria[str(choice.best)] == max(choice.criteria.values()) == 11.0
+
+    def failing(candidate):
+        if candidate.warp:
+            raise ValueError("no such warp")
+        return Found(0.0)
+
+    found = search(shape, failing)
+    assert found.best.warp is None
+    assert -np.inf in found.criteria.values()
+
+
 def test_a_run_goes_on_where_it_ended_and_writes_its_table(tmp_path):
     rng = np.random.default_rng(5)
     x = rng.normal(size=(12, 3))
@@ -89,9 +142,10 @@ def test_a_run_goes_on_where_it_ended_and_writes_its_table(tmp_path):
     ]
     subprocess.run(command, check=True, capture_output=True)
     [line] = [line for line in table.read_text().splitlines() if line.startswith("| linnerud | pooled RRMSE")]
-    ours, single, mean, baseline = (float(cell) for cell in line.split("|")[3:7])
+    ours, joint, single, mean, baseline = (float(cell) for cell in line.split("|")[3:8])
     assert mean == baseline == 1.0
     assert ours < 0.8
+    assert joint < 0.8
     assert single < 1.0
     assert (tmp_path / "table.svg").exists()
     # Only what is missing is computed again.
