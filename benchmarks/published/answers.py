@@ -44,17 +44,9 @@ def answer(gp: cg.MultiTaskGP, fold: Fold, places: NDArray[np.intp]) -> Answer:
 
 
 def left_out(gp: cg.MultiTaskGP, fold: Fold) -> Answer:
-    """The training table (n, T) from what is left of it, in the shape of what is hidden.
-
-    Rows are left out where new rows are asked, else single cells, or those that are hidden together.
-    """
-    by = "row" if fold.at is None and fold.labels is None else "entry"
-    mean, _ = gp.leave_one_out(by=by, groups=fold.labels)
-    quantiles = gp.leave_one_out(by=by, groups=fold.labels, quantiles=ASKED)
-    truth = fold.Y.copy()
-    if by == "entry":
-        truth[:, np.setdiff1d(np.arange(truth.shape[1]), fold.scored)] = np.nan
-    return of_quantiles(gp, truth, mean, quantiles)
+    """The training rows (n, T), each from all others."""
+    mean, _ = gp.leave_one_out(by="row")
+    return of_quantiles(gp, fold.Y, mean, gp.leave_one_out(by="row", quantiles=ASKED))
 
 
 def of_quantiles(gp: cg.MultiTaskGP, truth: Floats, mean: Floats, quantiles: Floats) -> Answer:

@@ -41,17 +41,12 @@ MOST_STEPS = 100
 """Steps of a fit at choosing."""
 
 
-def scored(gp: cg.MultiTaskGP, candidate: Candidate, fold: Fold) -> Floats:
-    """Nats (n, T) of training cells left out, less what they are too good by; larger is better."""
-    return nats(left_out(gp, fold), fold) - optimism(gp, candidate)
-
-
 def nats(found: Answer, fold: Fold) -> Floats:
-    """Means of two log densities of training cells: that of the model, and that of its errors.
+    """Means (n, T) of two log densities of training cells left out: that of the model, that of its errors.
 
     Errors have one width for each task, the one that suits them best, and are taken as normal where squared
     errors are scored and as Laplace where absolute ones are: sums of their log densities order models as
-    the errors do. NaN for cells that are not asked.
+    the errors do. NaN where nothing was observed.
     """
     errors = np.where(np.isfinite(found.log_density), np.abs(fold.Y - point(found, fold)), np.nan)
     return np.asarray(0.5 * (found.log_density + of_errors(errors, fold.absolute)))
@@ -61,7 +56,7 @@ def of_errors(errors: Floats, absolute: bool) -> Floats:
     """Log densities (n, T) of absolute errors under the width of each task that suits them best."""
     powers = errors if absolute else errors**2
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # Tasks that are not asked.
+        warnings.simplefilter("ignore", RuntimeWarning)  # Tasks without an observation here.
         means = np.nanmean(powers, axis=0) + np.finfo(float).tiny
     if absolute:
         return np.asarray(-np.log(2.0 * means) - powers / means)
@@ -90,7 +85,8 @@ def choosing_part(fold: Fold) -> Fold:
     else:
         most = min(MOST_CHOOSING_ROWS, max(MOST_CHOOSING_OBSERVATIONS // n_tasks, FEWEST_CHOOSING_ROWS))
     rows = np.sort(np.random.RandomState(SEED).permutation(n)[:most])
-    return rows_of(fold, rows[np.isfinite(fold.Y[rows]).any(axis=1)])
+    rows = rows[np.isfinite(fold.Y[rows]).any(axis=1)]
+    return replace(fold, X=fold.X[rows], Y=fold.Y[rows])
 
 
 def fitted(candidate: Candidate, X: Floats, Y: Floats, **settings: Any) -> cg.MultiTaskGP:
@@ -108,8 +104,6 @@ class Learned:
     """Conditioned on the whole training table."""
     places: NDArray[np.intp]
     """Of the training rows among those of the model."""
-    nats: Floats
-    """Scores (n, T) of the training rows that the parameters were learned from, left out; else NaN."""
 
 
 def learned(candidate: Candidate, fold: Fold) -> Learned:
@@ -120,19 +114,10 @@ def learned(candidate: Candidate, fold: Fold) -> Learned:
         most = MOST_LEARNING_ROWS_OF_TERMS
     order = np.random.RandomState(SEED).permutation(n) if n > most else np.arange(n)
     first, rest = np.sort(order[:most]), np.sort(order[most:])
-    part = rows_of(fold, first)
-    gp = fitted(candidate, part.X, part.Y)
-    scores = np.full(fold.Y.shape, np.nan)
-    scores[first] = scored(gp, candidate, part)
+    gp = fitted(candidate, fold.X[first], fold.Y[first])
     if len(rest):
         gp = gp.condition(fold.X[rest], fold.Y[rest])
-    return Learned(gp, np.argsort(np.concatenate([first, rest])), scores)
-
-
-def rows_of(fold: Fold, rows: NDArray[np.intp]) -> Fold:
-    """A fold with some of its training rows."""
-    labels = None if fold.labels is None else fold.labels[rows]
-    return replace(fold, X=fold.X[rows], Y=fold.Y[rows], labels=labels)
+    return Learned(gp, np.argsort(np.concatenate([first, rest])))
 
 
 def choose(fold: Fold) -> Choice:
@@ -143,7 +128,7 @@ def choose(fold: Fold) -> Choice:
         gp = fitted(candidate, part.X, part.Y, max_iter=MOST_STEPS)
         if fold.is_table:
             return Found(gp.log_marginal_likelihood_ - n_seen(gp) * optimism(gp, candidate))
-        cells = scored(gp, candidate, part)
+        cells = nats(left_out(gp, part), part) - optimism(gp, candidate)
         return Found(float(np.nansum(cells)), cells)
 
     return search(Shape.of(part.X, part.Y, len(fold.X)), found)

@@ -60,11 +60,8 @@ def chosen(fold: LongFold) -> Choice:
     return search(shape, worth)
 
 
-def together(fold: LongFold, learned: Path) -> tuple[Answer, Floats, dict[str, Any]]:
-    """The multi-task answers; parameters are kept in the file ``learned`` and read from there.
-
-    Nothing is left out of all rows, so that this model answers for all tasks: its nats are unknown.
-    """
+def together(fold: LongFold, learned: Path) -> tuple[Answer, dict[str, Any]]:
+    """The multi-task answers; parameters are kept in the file ``learned`` and read from there."""
     report: dict[str, Any] = {"criteria": {}, "chosen": "that of the first fold"}
     if not learned.exists():
         choice = chosen(fold)
@@ -77,7 +74,7 @@ def together(fold: LongFold, learned: Path) -> tuple[Answer, Floats, dict[str, A
     held = cg.MultiTaskGP(source.kernel_, source.task_, noise, mean=mean, optimizer=None)
     gp = conditioned(held, fold)
     report |= {"solver": gp.report_.solver, "converged": bool(source.report_.converged)}
-    return answer(gp, fold), np.full_like(fold.Y, np.nan), report
+    return answer(gp, fold), report
 
 
 def answer(gp: cg.MultiTaskGP, fold: LongFold) -> Answer:
@@ -93,7 +90,7 @@ def of_normal(truth: Floats, mean: Floats, quantiles: Floats) -> Answer:
     return Answer(mean[:, None], quantiles[:, 4, None], quantiles[:, None, :4], density[:, None])
 
 
-def one_by_one(fold: LongFold) -> tuple[Answer, Floats, dict[str, Any]]:
+def one_by_one(fold: LongFold) -> tuple[Answer, dict[str, Any]]:
     """A single-task process with an isotropic Matern-5/2 kernel for each task: nothing is chosen here."""
     mean, quantiles = np.empty(len(fold.truth)), np.empty((len(fold.truth), len(ASKED)))
     for t in np.unique(fold.tasks_test):
@@ -103,5 +100,4 @@ def one_by_one(fold: LongFold) -> tuple[Answer, Floats, dict[str, Any]]:
             gp = cg.MultiTaskGP(kernels.Matern52(ard=False)).fit(fold.X[train], fold.Y[train, 0])
         mean[test] = gp.predict(fold.X_test[test])
         quantiles[test] = gp.predict(fold.X_test[test], quantiles=ASKED, include_noise=True)
-    found = of_normal(fold.truth[:, 0], mean, quantiles)
-    return found, np.full_like(fold.Y, np.nan), {"chosen": ["Matern52"]}
+    return of_normal(fold.truth[:, 0], mean, quantiles), {"chosen": ["Matern52"]}

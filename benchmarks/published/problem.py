@@ -26,10 +26,8 @@ class Fold:
     """Outputs (m, T) at them, NaN where nothing is scored."""
     at: NDArray[np.intp] | None = None
     """The training rows that the test rows are, where gaps of the training table are asked."""
-    labels: NDArray[np.intp] | None = None
-    """Labels (n,) of training rows that are left out together, as those asked are hidden together."""
     is_table: bool = False
-    """Whether gaps of the training table are asked, with rows around them that say much."""
+    """Whether gaps of the training table are asked, of all tasks or of this one."""
     absolute: bool = False
     """Whether errors are scored by their absolute values, else by their squares."""
 
@@ -49,36 +47,16 @@ class Fold:
         return replace(self, X=(self.X - centre) / scale, X_test=(self.X_test - centre) / scale)
 
     @classmethod
-    def of_gaps(
-        cls,
-        X: Floats,
-        Y: Floats,
-        hidden: NDArray[np.bool_],
-        labels: NDArray[np.intp] | None = None,
-    ) -> Fold:
-        """A table (n, T) of which some cells are hidden, for a single input in stretches."""
-        if X.shape[1] == 1:
-            labels = stretches(X[:, 0], hidden)
+    def of_gaps(cls, X: Floats, Y: Floats, hidden: NDArray[np.bool_]) -> Fold:
+        """A table (n, T) of which some cells are hidden."""
         at = np.flatnonzero(hidden.any(axis=1))
         known = np.where(hidden, np.nan, Y)
-        return cls(X, known, X[at], np.where(hidden, Y, np.nan)[at], at, labels, is_table=True)
+        return cls(X, known, X[at], np.where(hidden, Y, np.nan)[at], at, is_table=True)
 
     @classmethod
     def of_rows(cls, X: Floats, Y: Floats, test: NDArray[np.bool_]) -> Fold:
         """A table (n, T) of which some rows are hidden."""
         return cls(X[~test], Y[~test], X[test], Y[test])
-
-
-def stretches(x: Floats, hidden: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Labels (n,) of stretches of an input as long as those hidden are, by the median over tasks."""
-    order = np.argsort(x)
-    ordered, lengths = x[order], []
-    for column in hidden[order].T:
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], column.astype(int), [0]])))
-        lengths += [ordered[end - 1] - ordered[first] for first, end in edges.reshape(-1, 2)]
-    length = np.median(lengths)
-    last = np.ceil(np.ptp(x) / length) - 1.0
-    return np.asarray(np.minimum((x - x.min()) // length, last), dtype=np.intp)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,6 @@ class Row:
 
     problem: Problem
     ours: float
-    joint: float
     single: float
     mean: float
     baseline: float
@@ -53,8 +52,6 @@ class Row:
     megabytes: float
     chosen: list[str]
     solvers: list[str]
-    of_joint: float
-    """Share of the scored tasks of all folds that the joint model answers for."""
 
     @property
     def ratio(self) -> float:
@@ -84,10 +81,8 @@ def row(problem: Problem, data: Path, results: Path) -> Row | None:
     if not all(file.exists() for file in files):
         return None
     found = [kept(file) for file in files]
-    ours, joint, single = ([answers[name] for answers, _, _ in found] for name in MODELS)
-    reports: list[dict[str, Any]] = [report["joint"] for _, _, report in found]
-    seconds = [report[name]["seconds"] for _, _, report in found for name in ("joint", "single")]
-    answered = [np.asarray(r["answers"])[f.scored] for r, f in zip(reports, folds)]
+    ours, single = ([answers[name] for answers, _, _ in found] for name in MODELS)
+    reports: list[dict[str, Any]] = [report["ours"] for _, _, report in found]
     score = METRICS[problem.metric]
 
     def of(answers: Sequence[Answer]) -> float:
@@ -96,18 +91,16 @@ def row(problem: Problem, data: Path, results: Path) -> Row | None:
     return Row(
         problem,
         ours=of(ours),
-        joint=of(joint),
         single=of(single),
         mean=score([np.broadcast_to(f.training_means(), f.truth.shape) for f in folds], folds),
         baseline=score([baseline for _, baseline, _ in found], folds),
         nlpd=negative_log_density(ours, folds),
         nlpd_single=negative_log_density(single, folds),
         coverage=coverages(ours, folds),
-        seconds=sum(seconds),
+        seconds=sum(report["seconds"] for report in reports),
         megabytes=max(report["megabytes"] for report in reports),
         chosen=[report["chosen"] for report in reports],
         solvers=sorted({report["solver"] for report in reports}),
-        of_joint=float(np.mean(np.concatenate(answered))),
     )
 
 
@@ -118,8 +111,6 @@ is set by hand for one of them:
 
 - {choosing}
 - The single-task processes are chosen in the same way, each task by itself, from the kernels and warps.
-- "Joint" is the chosen multi-task model. "Ours" answers by it, except for tasks whose own process scores
-  higher by more than a standard error when training cells are left out of both.
 - Point predictions are medians for absolute errors and means for squared ones. NLPD is the mean negative
   log predictive density of a hidden cell in the units of the data. The baseline is computed in the same run
   from the same training rows.
@@ -171,13 +162,13 @@ def number(value: float) -> str:
 def scores_table(rows: Sequence[Row]) -> list[str]:
     """Errors of all models."""
     lines = [
-        "| set | metric | ours | joint model | single-task GP | training mean | simple baseline "
+        "| set | metric | ours | single-task GP | training mean | simple baseline "
         "| ours / baseline | published |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for r in rows:
         p = r.problem
-        values = " | ".join(number(v) for v in (r.ours, r.joint, r.single, r.mean, r.baseline))
+        values = " | ".join(number(v) for v in (r.ours, r.single, r.mean, r.baseline))
         published = "; ".join(
             f"{f.what} {f.value:g} ({'seen' if f.seen else 'from memory'})" for f in p.published
         )
@@ -189,15 +180,15 @@ def densities_table(rows: Sequence[Row]) -> list[str]:
     """Densities, coverage and costs."""
     lines = [
         "| set | NLPD | of single-task GP | inside 50 % | inside 95 % | seconds | MB | solver "
-        "| answered jointly | chosen (most folds) |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| chosen (most folds) |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for r in rows:
         half, most = (100.0 * share for share in r.coverage)
         lines.append(
             f"| {r.problem.name} | {r.nlpd:.4f} | {r.nlpd_single:.4f} | {half:.0f} % | {most:.0f} % "
             f"| {r.seconds:.0f} | {r.megabytes:.0f} | {', '.join(r.solvers)} "
-            f"| {100 * r.of_joint:.0f} % | {r.most_chosen} |"
+            f"| {r.most_chosen} |"
         )
     return lines
 

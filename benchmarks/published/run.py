@@ -16,16 +16,14 @@ import numpy as np
 from answers import Answer, answer
 from candidates import Candidate
 from choice import choose, learned
-from numpy.typing import NDArray
 from problem import Floats, Fold, LongFold, Problem
 from scores import OF_ABSOLUTE_ERRORS
-from search import Choice, is_better
+from search import Choice
 
-MODELS = ["ours", "joint", "single"]
-"""The joint model where its criterion is the higher, else the single-task process; each by itself."""
+MODELS = ["ours", "single"]
 
-Made = tuple[Answer, Floats, dict[str, Any]]
-"""Answers, nats (n, T) of training cells left out, and a report."""
+Made = tuple[Answer, dict[str, Any]]
+"""Answers and a report."""
 
 
 def alone(fold: Fold, task: int) -> Fold:
@@ -37,57 +35,40 @@ def alone(fold: Fold, task: int) -> Fold:
         Y=fold.Y[seen, task][:, None],
         truth=fold.truth[:, task][:, None],
         at=None,
-        labels=None if fold.labels is None else fold.labels[seen],
     )
 
 
 def together(fold: Fold, held: Candidate | None = None) -> Made:
-    """The multi-task model, chosen unless held: answers, nats (n, T) of training cells, report."""
+    """The multi-task model, chosen unless held."""
     choice = choose(fold) if held is None else Choice(held, {})
     found = learned(choice.best, fold)
-    return (
-        answer(found.gp, fold, found.places),
-        found.nats,
-        {
-            "chosen": str(choice.best),
-            "candidate": asdict(choice.best),
-            "criteria": choice.criteria,
-            "solver": found.gp.report_.solver,
-            "converged": bool(found.gp.report_.converged),
-        },
-    )
+    report = {
+        "chosen": str(choice.best),
+        "candidate": asdict(choice.best),
+        "criteria": choice.criteria,
+        "solver": found.gp.report_.solver,
+        "converged": bool(found.gp.report_.converged),
+    }
+    return answer(found.gp, fold, found.places), report
 
 
 def one_by_one(fold: Fold, held: Mapping[str, Candidate] | None = None) -> Made:
     """A single-task process for each scored task, chosen in the same way unless held."""
     shape = fold.truth.shape
     answers = Answer(*(np.full((*shape, *rest), np.nan) for rest in ((), (), (4,), ())))
-    nats, chosen = np.full(fold.Y.shape, np.nan), {}
+    chosen = {}
     for t in fold.scored:
         part = alone(fold, t)
         best = (held or {}).get(str(t)) or choose(part).best
         found = learned(best, part)
         for whole, column in zip(fields(answers), fields(answer(found.gp, part, found.places))):
             whole[:, t] = column[:, 0]
-        nats[np.isfinite(fold.Y[:, t]), t] = found.nats[:, 0]
         chosen[str(t)] = best
-    return (
-        answers,
-        nats,
-        {
-            "chosen": [str(best) for best in chosen.values()],
-            "candidates": {t: asdict(best) for t, best in chosen.items()},
-        },
-    )
-
-
-def by_task(joint: Answer, single: Answer, is_joint: NDArray[np.bool_]) -> Answer:
-    """For each task (T,) the answers of one or of the other."""
-    columns = [
-        np.where(is_joint.reshape(-1, *[1] * (a.ndim - 2)), a, b)
-        for a, b in zip(fields(joint), fields(single))
-    ]
-    return Answer(*columns)
+    report = {
+        "chosen": [str(best) for best in chosen.values()],
+        "candidates": {t: asdict(best) for t, best in chosen.items()},
+    }
+    return answers, report
 
 
 def fields(a: Answer) -> list[Floats]:
@@ -104,9 +85,9 @@ def megabytes() -> float:
 def timed(make: Callable[[], Made]) -> Made:
     """What is made, its report with the seconds and the memory it took."""
     start = time.perf_counter()
-    *found, report = make()
+    found, report = make()
     seconds = time.perf_counter() - start
-    return *found, {**report, "seconds": seconds, "megabytes": megabytes()}  # type: ignore[return-value]
+    return found, {**report, "seconds": seconds, "megabytes": megabytes()}
 
 
 def file_of(results: Path, problem: Problem, fold: int) -> Path:
@@ -120,18 +101,17 @@ def run(problem: Problem, fold: int, data: Path, results: Path) -> None:
     scaled, first = part.standardised(), file_of(results, problem, 0)
     if isinstance(scaled, LongFold):
         first.parent.mkdir(parents=True, exist_ok=True)
-        joint, nats, report = timed(lambda: long_lists.together(scaled, first.with_name("learned.coregion")))
-        single, of_single, single_report = timed(lambda: long_lists.one_by_one(scaled))
+        ours, report = timed(lambda: long_lists.together(scaled, first.with_name("learned.coregion")))
+        single, single_report = timed(lambda: long_lists.one_by_one(scaled))
     else:
         held, held_single = candidates_of(first) if problem.chosen_once and fold else (None, None)
-        joint, nats, report = timed(lambda: together(scaled, held))
-        single, of_single, single_report = timed(lambda: one_by_one(scaled, held_single))
-    is_joint = ~np.array([is_better(s[:, None], j[:, None]) for j, s in zip(nats.T, of_single.T)])
+        ours, report = timed(lambda: together(scaled, held))
+        single, single_report = timed(lambda: one_by_one(scaled, held_single))
     keep(
         file_of(results, problem, fold),
-        {"ours": by_task(joint, single, is_joint), "joint": joint, "single": single},
+        {"ours": ours, "single": single},
         np.asarray(problem.baseline(part)),
-        {"joint": report | {"answers": is_joint.tolist()}, "single": single_report},
+        {"ours": report, "single": single_report},
     )
 
 
@@ -139,7 +119,7 @@ def candidates_of(file: Path) -> tuple[Candidate, dict[str, Candidate]]:
     """Those that the fold of a file chose, for all tasks and for each."""
     report = kept(file)[2]
     each = report["single"]["candidates"].items()
-    return Candidate(**report["joint"]["candidate"]), {t: Candidate(**parts) for t, parts in each}
+    return Candidate(**report["ours"]["candidate"]), {t: Candidate(**parts) for t, parts in each}
 
 
 def keep(file: Path, answers: dict[str, Answer], baseline: Floats, report: dict[str, Any]) -> None:

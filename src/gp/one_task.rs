@@ -29,8 +29,9 @@ impl Posterior {
         let mut mean = Array2::zeros((m, 1));
         let mut std = (uncertainty != Uncertainty::None).then(|| Array2::zeros((m, 1)));
         let mut clipped_variances = 0;
-        for start in (0..m).step_by(self.tile_rows()) {
-            let end = (start + self.tile_rows()).min(m);
+        let at_once = self.rows_of(self.factor.row_doubles_of_one());
+        for start in (0..m).step_by(at_once) {
+            let end = (start + at_once).min(m);
             let (rows, tasks) = (xs.slice(s![start..end, ..]), &tasks[start..end]);
             let k = self.cross(rows);
             let columns = columns.slice(s![start..end, ..]);

@@ -280,9 +280,14 @@ impl Posterior {
 
     /// Rows of a tile under the memory budget.
     pub(super) fn tile_rows(&self) -> usize {
+        self.rows_of(self.factor.row_doubles())
+    }
+
+    /// Rows of a tile under the memory budget where the factor takes so many doubles for each.
+    pub(super) fn rows_of(&self, of_factor: usize) -> usize {
         let of_rows = self.model.n_rows() * self.model.terms().len() + 4 * self.model.n_tasks();
         let of_rows = of_rows.saturating_add(self.mean_doubles());
-        let doubles = of_rows.saturating_add(self.factor.row_doubles());
+        let doubles = of_rows.saturating_add(of_factor);
         (self.memory_budget / doubles.saturating_mul(8)).clamp(1, 4096)
     }
 

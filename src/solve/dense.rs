@@ -163,7 +163,11 @@ impl Factor for DenseFactor {
     }
 
     fn row_doubles(&self) -> usize {
-        3 * self.lower.nrows() * self.covariance.pattern().n_tasks()
+        self.row_doubles_of_one() * self.covariance.pattern().n_tasks()
+    }
+
+    fn row_doubles_of_one(&self) -> usize {
+        3 * self.lower.nrows()
     }
 
     fn at(

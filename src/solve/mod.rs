@@ -247,6 +247,11 @@ pub trait Factor: std::fmt::Debug + Send + Sync {
     /// Doubles that [`Factor::at`] takes for each row.
     fn row_doubles(&self) -> usize;
 
+    /// Doubles that [`Factor::variances_at`] takes for each row.
+    fn row_doubles_of_one(&self) -> usize {
+        self.row_doubles()
+    }
+
     /// The joint posterior covariance `[i, t, j, s]` of the latent functions at rows with cross-kernels
     /// (m, n) and priors `k(x, x')` (m, m), one for each term.
     ///

@@ -22,8 +22,7 @@ def folds(data: Path) -> Sequence[Fold]:
     Y = floats(cells[OUTPUTS])
     hidden &= np.isfinite(Y)
     test = (cells["test_station"] == 1).to_numpy() & ~hidden[:, 0]
-    site = cells["station"].to_numpy()
-    return [Fold.of_gaps(X[~test], Y[~test], hidden[~test], site[~test])]
+    return [Fold.of_gaps(X[~test], Y[~test], hidden[~test])]
 
 
 def mean_of_day(fold: Fold) -> Floats:

@@ -383,7 +383,11 @@ impl Factor for IterativeFactor {
     }
 
     fn row_doubles(&self) -> usize {
-        7 * self.solution.len() * self.covariance.pattern().n_tasks()
+        self.row_doubles_of_one() * self.covariance.pattern().n_tasks()
+    }
+
+    fn row_doubles_of_one(&self) -> usize {
+        7 * self.solution.len()
     }
 
     fn joint(&self, cross: &[ArrayView2<f64>], prior: Vec<Array2<f64>>) -> Result<Array4<f64>> {
