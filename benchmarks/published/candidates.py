@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from problem import Floats
+from problem import Floats, Fold
 
 import coregion as cg
 from coregion import kernels, tasks
@@ -18,8 +18,9 @@ FEWEST_OF_INPUT = 20
 """Observations for each input from which so."""
 MOST_FREE_TASKS = 16
 """Tasks up to which a task covariance of free form and a full noise covariance are on the list."""
-MOST_DENSE = 2000
-"""Observations at choosing up to which two terms are on the list."""
+MOST_DENSE = 1000
+MOST_DENSE_OF_GAPS = 2000
+"""Observations at choosing up to which two terms are on the list, where new rows and where gaps are asked."""
 
 KERNELS: dict[str, Callable[[bool], kernels.Kernel]] = {
     "Matern52": lambda ard: kernels.Matern52(ard=ard),
@@ -113,12 +114,16 @@ class Shape:
     """Of the whole training table."""
     families: tuple[str, ...]
     """Warps that some task admits."""
+    is_table: bool = False
+    """Whether gaps of the training table are asked."""
 
     @classmethod
-    def of(cls, X: Floats, Y: Floats, n_rows: int) -> Shape:
-        """The shape of inputs (n, d) and outputs (n, T) at choosing, from so many training rows."""
+    def of(cls, part: Fold, n_rows: int) -> Shape:
+        """The shape of the part of a fold that does at choosing, from so many training rows."""
+        X, Y = part.X, part.Y
         families = tuple(family for family in FAMILIES if any(admits(family, y) for y in Y.T))
-        return cls(X.shape[1], Y.shape[1], int(np.isfinite(Y).sum()), n_rows, families)
+        n_seen = int(np.isfinite(Y).sum())
+        return cls(X.shape[1], Y.shape[1], n_seen, n_rows, families, part.is_table)
 
 
 def first(shape: Shape) -> Candidate:
@@ -177,7 +182,8 @@ def warps(shape: Shape, best: Candidate) -> Iterator[Candidate]:
 
 def of_terms(shape: Shape, best: Candidate) -> Iterator[Candidate]:
     """A second, rougher or longer, term."""
-    if shape.n_observations <= MOST_DENSE and best.noise != "full":
+    most = MOST_DENSE_OF_GAPS if shape.is_table else MOST_DENSE
+    if shape.n_observations <= most and best.noise != "full":
         for name in ("Matern12", "RBF"):
             if name != best.kernel:
                 yield replace(best, second=name)

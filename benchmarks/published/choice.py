@@ -38,7 +38,8 @@ MOST_LEARNING_ROWS = 1000
 MOST_LEARNING_ROWS_OF_GAPS = 2000
 MOST_LEARNING_ROWS_OF_TERMS = 500
 MOST_STEPS = 100
-"""Steps of a fit at choosing."""
+TOLERANCE = 1e-3
+"""Steps of a fit at choosing, and the gradient in nats an observation at which it ends."""
 
 
 def nats(found: Answer, fold: Fold) -> Floats:
@@ -125,10 +126,10 @@ def choose(fold: Fold) -> Choice:
     part = choosing_part(fold)
 
     def found(candidate: Candidate) -> Found:
-        gp = fitted(candidate, part.X, part.Y, max_iter=MOST_STEPS)
+        gp = fitted(candidate, part.X, part.Y, max_iter=MOST_STEPS, tol=TOLERANCE)
         if fold.is_table:
             return Found(gp.log_marginal_likelihood_ - n_seen(gp) * optimism(gp, candidate))
         cells = nats(left_out(gp, part), part) - optimism(gp, candidate)
         return Found(float(np.nansum(cells)), cells)
 
-    return search(Shape.of(part.X, part.Y, len(fold.X)), found)
+    return search(Shape.of(part, len(fold.X)), found)

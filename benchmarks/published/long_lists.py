@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from answers import ASKED, Answer, normal_log_density
 from candidates import Candidate, Shape
-from choice import MOST_STEPS, nats, optimism
+from choice import MOST_STEPS, TOLERANCE, nats, optimism
 from problem import Floats, LongFold
 from search import Choice, Found, search
 from tables import SEED
@@ -51,7 +51,7 @@ def chosen(fold: LongFold) -> Choice:
     shape = Shape(few.X.shape[1], few.n_tasks, len(fold.Y), len(fold.Y), families=())
 
     def worth(candidate: Candidate) -> Found:
-        gp = fitted(candidate, few, max_iter=MOST_STEPS)
+        gp = fitted(candidate, few, max_iter=MOST_STEPS, tol=TOLERANCE)
         mean, _ = gp.leave_one_out(by="entry")
         found = of_normal(few.Y[:, 0], mean, gp.leave_one_out(by="entry", quantiles=ASKED))
         cells = nats(found, few) - optimism(gp, candidate)

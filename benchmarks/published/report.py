@@ -13,7 +13,15 @@ from typing import Any
 
 import numpy as np
 from answers import Answer, point
-from candidates import FEWEST_OF_INPUT, FEWEST_WARPED, KERNELS, MOST_COLUMNS, MOST_DENSE, MOST_FREE_TASKS
+from candidates import (
+    FEWEST_OF_INPUT,
+    FEWEST_WARPED,
+    KERNELS,
+    MOST_COLUMNS,
+    MOST_DENSE,
+    MOST_DENSE_OF_GAPS,
+    MOST_FREE_TASKS,
+)
 from choice import (
     MOST_CHOOSING_OBSERVATIONS,
     MOST_CHOOSING_OBSERVATIONS_OF_GAPS,
@@ -122,7 +130,8 @@ The list is fixed: kernels ({kernels}) of standardised inputs, isotropic or, for
 and from {each} observations for each, with a lengthscale for each; task covariances (rank 1, 2 and 3, free
 form up to {free} tasks; above, exchangeable, or rank 2 with the rest in the noise); noise by task or full
 up to {free} tasks; none of the warps Box-Cox (positive outputs), Yeo-Johnson, sinh-arcsinh, or one learned
-for each task of {warped} outputs without many ties; one term or two (up to {dense:,} observations). Part by
+for each task of {warped} outputs without many ties; one term or two (up to {dense:,}
+observations, {dense_of_gaps:,} where gaps are asked). Part by
 part the best is kept. Where gaps of the table are asked, it is the one of the highest log marginal
 likelihood. Where new rows are asked, the one of the highest score of training rows left out in closed form,
 if it gains more than a standard error: the mean of the log predictive density and of the log density that
@@ -143,6 +152,7 @@ def choosing() -> str:
         free=MOST_FREE_TASKS,
         warped=FEWEST_WARPED,
         dense=MOST_DENSE,
+        dense_of_gaps=MOST_DENSE_OF_GAPS,
         rows=MOST_CHOOSING_ROWS,
         observations=MOST_CHOOSING_OBSERVATIONS,
         rows_of_gaps=MOST_CHOOSING_ROWS_OF_GAPS,
