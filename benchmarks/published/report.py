@@ -5,32 +5,17 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import candidates
+import choice
 import numpy as np
 from answers import Answer, point
-from candidates import (
-    FEWEST_OF_INPUT,
-    FEWEST_WARPED,
-    KERNELS,
-    MOST_COLUMNS,
-    MOST_DENSE,
-    MOST_DENSE_OF_GAPS,
-    MOST_FREE_TASKS,
-)
-from choice import (
-    MOST_CHOOSING_OBSERVATIONS,
-    MOST_CHOOSING_OBSERVATIONS_OF_GAPS,
-    MOST_CHOOSING_ROWS,
-    MOST_CHOOSING_ROWS_OF_GAPS,
-    MOST_LEARNING_ROWS,
-    MOST_LEARNING_ROWS_OF_GAPS,
-    MOST_LEARNING_ROWS_OF_TERMS,
-)
 from plots import draw
 from problem import Problem
 from run import MODELS, file_of, kept
@@ -38,6 +23,8 @@ from scores import LARGER_IS_BETTER, METRICS, OF_ABSOLUTE_ERRORS, coverages, neg
 
 import coregion as cg
 
+WIDTH = 110
+"""Columns of the text above the tables."""
 SLACK = 1.02
 """How many times the baseline's error is allowed."""
 COVERED = (0.90, 0.98)
@@ -126,42 +113,29 @@ is set by hand for one of them:
   mean squared error of the mean of the training rows (not of the test rows) being 1.
 """
 CHOOSING = """\
-The list is fixed: kernels ({kernels}) of standardised inputs, isotropic or, for at most {columns} inputs
-and from {each} observations for each, with a lengthscale for each; task covariances (rank 1, 2 and 3, free
-form up to {free} tasks; above, exchangeable, or rank 2 with the rest in the noise); noise by task or full
-up to {free} tasks; none of the warps Box-Cox (positive outputs), Yeo-Johnson, sinh-arcsinh, or one learned
-for each task of {warped} outputs without many ties; one term or two (up to {dense:,}
-observations, {dense_of_gaps:,} where gaps are asked). Part by
-part the best is kept. Where gaps of the table are asked, it is the one of the highest log marginal
-likelihood. Where new rows are asked, the one of the highest score of training rows left out in closed form,
-if it gains more than a standard error: the mean of the log predictive density and of the log density that
-the errors have under the width that suits them best (normal for squared errors, Laplace for absolute ones).
-From either is taken what k numbers learned from N observations make it too good by, k / (N - k - 1) an
-observation (the correction of Hurvich and Tsai 1989). At most {rows} training rows or {observations:,}
-observations, drawn at random, do for that ({rows_of_gaps} and {observations_of_gaps:,} where gaps are
-asked). The parameters are then learned from at most {learning:,} training rows ({learning_of_gaps:,} where
-gaps are asked, {learning_of_terms} with two terms), and the model is conditioned on all."""
+The list is fixed: kernels ({KERNELS}) of standardised inputs, isotropic or, for at most {MOST_COLUMNS}
+inputs and from {FEWEST_OF_INPUT} observations for each, with a lengthscale for each; task covariances (rank
+1, 2 and 3, free form up to {MOST_FREE_TASKS} tasks; above, exchangeable, or rank 2 with the rest in the
+noise); noise by task or full up to {MOST_FREE_TASKS} tasks; none of the warps Box-Cox (positive outputs),
+Yeo-Johnson, sinh-arcsinh, or one learned for each task of {FEWEST_WARPED} outputs without many ties; one
+term or two (up to {MOST_DENSE:,} observations, {MOST_DENSE_OF_GAPS:,} where gaps are asked). Part by part
+the best is kept. Where gaps of the table are asked, it is the one of the highest log marginal likelihood.
+Where new rows are asked, the one of the highest score of training rows left out in closed form, if it gains
+more than a standard error: the mean of the log predictive density and of the log density that the errors
+have under the width that suits them best (normal for squared errors, Laplace for absolute ones). From
+either is taken what k numbers learned from N observations make it too good by, k / (N - k - 1) an
+observation (the correction of Hurvich and Tsai 1989). At most {MOST_CHOOSING_ROWS} training rows or
+{MOST_CHOOSING_OBSERVATIONS:,} observations, drawn at random, do for that ({MOST_CHOOSING_ROWS_OF_GAPS} and
+{MOST_CHOOSING_OBSERVATIONS_OF_GAPS:,} where gaps are asked). The parameters are then learned from at most
+{MOST_LEARNING_ROWS:,} training rows ({MOST_LEARNING_ROWS_OF_GAPS:,} where gaps are asked,
+{MOST_LEARNING_ROWS_OF_TERMS} with two terms), and the model is conditioned on all."""
 
 
 def choosing() -> str:
     """The way of choosing in words."""
-    text = CHOOSING.format(
-        kernels=", ".join(KERNELS),
-        columns=MOST_COLUMNS,
-        each=FEWEST_OF_INPUT,
-        free=MOST_FREE_TASKS,
-        warped=FEWEST_WARPED,
-        dense=MOST_DENSE,
-        dense_of_gaps=MOST_DENSE_OF_GAPS,
-        rows=MOST_CHOOSING_ROWS,
-        observations=MOST_CHOOSING_OBSERVATIONS,
-        rows_of_gaps=MOST_CHOOSING_ROWS_OF_GAPS,
-        observations_of_gaps=MOST_CHOOSING_OBSERVATIONS_OF_GAPS,
-        learning=MOST_LEARNING_ROWS,
-        learning_of_gaps=MOST_LEARNING_ROWS_OF_GAPS,
-        learning_of_terms=MOST_LEARNING_ROWS_OF_TERMS,
-    )
-    return text.replace("\n", "\n  ")
+    constants = {**vars(candidates), **vars(choice), "KERNELS": ", ".join(candidates.KERNELS)}
+    text = CHOOSING.format(**constants)
+    return textwrap.fill(" ".join(text.split()), WIDTH, subsequent_indent="  ")
 
 
 def number(value: float) -> str:
