@@ -34,6 +34,8 @@ const CHOLESKYS_UP_TO: usize = 64;
 /// An eigendecomposition with all its products takes as long as this many n^3 / 3 of a Cholesky
 /// factorisation (measured with both backends at n = 500 to 2000: 13 to 24).
 const EIGENDECOMPOSITION: f64 = 20.0;
+/// Observed entries below which learning alternates whatever the gaps.
+const SMALL: usize = 1000;
 /// Observed entries that learning with `cg` begins with, about.
 const LEARNED_FROM: f64 = 4000.0;
 
@@ -364,13 +366,14 @@ impl Problem {
     ///
     /// With gaps alternating learning was measured to take about 10 eigendecompositions with about 60 inner
     /// steps each; joint learning 100 to 220 evaluations of everything. Without gaps inner steps cost next
-    /// to nothing.
+    /// to nothing, and in small tables either way is quick, alternating to the more exact optimum.
     pub(crate) fn alternating_is_cheaper(&self) -> bool {
         let (n, t, m) = (self.n_rows as f64, self.n_tasks as f64, self.n_missing() as f64);
         let spectral = EIGENDECOMPOSITION * n.powi(3) / 3.0 + 2.0 * n.powi(3);
         let gradient = t * m * n * n / 2.0;
         let inner = n * t * t + n * m * m + m.powi(3) / 3.0 + t * m * m * n / 2.0 + t * t * m * n;
-        10.0 * (spectral + gradient + 60.0 * inner) <= 150.0 * (spectral + gradient + inner)
+        self.n_observed < SMALL
+            || 10.0 * (spectral + gradient + 60.0 * inner) <= 150.0 * (spectral + gradient + inner)
     }
 }
 

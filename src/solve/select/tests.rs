@@ -45,6 +45,7 @@ fn many_steps_on_one_spectrum_must_be_worth_their_price() {
     assert!(problem(400, 12, 0).alternating_is_cheaper());
     assert!(problem(365, 12, 240).alternating_is_cheaper());
     assert!(problem(1000, 4, 300).alternating_is_cheaper());
+    assert!(problem(56, 12, 56).alternating_is_cheaper()); // small
     assert!(!problem(251, 13, 212).alternating_is_cheaper());
     assert!(!problem(166, 12, 560).alternating_is_cheaper());
 }
