@@ -99,7 +99,7 @@ impl FittedMultiTaskGp {
     /// rows that do not fit.
     pub fn predict(&self, xs: ArrayView2<f64>, uncertainty: Uncertainty) -> Result<Prediction> {
         let found = self.posterior.predict(xs, self.asked(uncertainty))?;
-        self.in_units(found, None, uncertainty)
+        self.in_units(found, None, uncertainty, |(_, t)| t)
     }
 
     /// Predictions at xs (m, d) where some tasks were measured there: `given` (m, T) with `NaN`
@@ -133,7 +133,7 @@ impl FittedMultiTaskGp {
         self.check_outputs("given", given)?;
         let (warped, asked) = (self.to_warped(given), self.asked(uncertainty));
         let found = self.posterior.predict_given(xs, warped.view(), asked)?;
-        self.in_units(found, Some(given), uncertainty)
+        self.in_units(found, Some(given), uncertainty, |(_, t)| t)
     }
 
     /// The covariance between the latent functions of all tasks at each row: (m, T, T).

@@ -36,7 +36,7 @@ impl FittedMultiTaskGp {
     pub fn impute(&self, uncertainty: Uncertainty) -> Result<Prediction> {
         self.check_latent(uncertainty)?;
         let found = self.filled(self.asked(uncertainty))?;
-        self.in_units(found, Some(self.data.y()), uncertainty)
+        self.in_units(found, Some(self.data.y()), uncertainty, |(_, t)| t)
     }
 
     /// The same of the warped outputs.

@@ -3,14 +3,14 @@
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::FittedMultiTaskGp;
-use super::warped::{finite, in_units, of, scores};
+use super::warped::{of, scores};
 use crate::error::Result;
 use crate::gp::{Prediction, Uncertainty};
 
 impl FittedMultiTaskGp {
     /// Means, and standard deviations where asked for, of `tasks[i]` at row i of xs (m, d): both (m, 1).
     ///
-    /// What a list of observations asks: with the solvers `dense` and `cg` at a T-th of the time and
+    /// What a list of observations asks: with the solvers `dense` and `cg` by a T-th of the operations and
     /// memory that [`FittedMultiTaskGp::predict`] takes for the standard deviations of all tasks.
     ///
     /// ```
@@ -36,29 +36,8 @@ impl FittedMultiTaskGp {
         tasks: &[usize],
         uncertainty: Uncertainty,
     ) -> Result<Prediction> {
-        let mut p = self.posterior.predict_at(xs, tasks, self.asked(uncertainty))?;
-        if !self.is_warped() {
-            return Ok(p);
-        }
-        let (warps, noise) = (self.warps(), self.noise_matrix().diagonal());
-        for (i, &t) in tasks.iter().enumerate() {
-            let std = p.std.as_ref().map_or(0.0, |s| s[[i, 0]]);
-            if warps[t].is_identity() {
-                continue;
-            }
-            let moments = (p.mean[[i, 0]], std);
-            let (centre, spread) = in_units(&warps[t], moments, noise[t], uncertainty);
-            p.mean[[i, 0]] = centre;
-            if let Some(all) = &mut p.std {
-                all[[i, 0]] = spread;
-            }
-        }
-        if uncertainty == Uncertainty::None {
-            p.std = None;
-        }
-        finite("the means", &p.mean)?;
-        p.std.iter().try_for_each(|std| finite("the standard deviations", std))?;
-        Ok(p)
+        let found = self.posterior.predict_at(xs, tasks, self.asked(uncertainty))?;
+        self.in_units(found, None, uncertainty, |(i, _)| tasks[i])
     }
 
     /// Quantiles (m, q) of `tasks[i]` at row i of xs (m, d), of new observations or of the latent
@@ -87,12 +66,7 @@ impl FittedMultiTaskGp {
     ) -> Result<Array2<f64>> {
         let scores = scores(levels)?;
         let p = self.posterior.predict_at(xs, tasks, of(include_noise))?;
-        let (std, warps) = (p.std()?, self.warps());
-        let at = |(i, q): (usize, usize)| {
-            warps[tasks[i]].inverse(p.mean[[i, 0]] + scores[q] * std[[i, 0]])
-        };
-        let out = Array2::from_shape_fn((p.mean.len_of(Axis(0)), scores.len()), at);
-        finite("the quantiles", &out)?;
-        Ok(out)
+        let all = self.quantiles(&p, &scores, None, |(i, _)| tasks[i])?;
+        Ok(all.index_axis_move(Axis(1), 0))
     }
 }

@@ -141,6 +141,7 @@ impl FittedMultiTaskGp {
 
     /// Predictions in the user's units of those of the warped outputs, made with what
     /// [`FittedMultiTaskGp::asked`] says; what was `given` (m, T), NaN where wanted, comes back as it is.
+    /// `task_of` is the task of an entry (row, column).
     ///
     /// # Errors
     /// [`Error::Numerical`] where a mean or a standard deviation overflows.
@@ -149,26 +150,29 @@ impl FittedMultiTaskGp {
         mut p: Prediction,
         given: Option<ArrayView2<f64>>,
         uncertainty: Uncertainty,
+        task_of: impl Fn((usize, usize)) -> usize,
     ) -> Result<Prediction> {
         if !self.is_warped() {
             return Ok(p);
         }
-        let noise = self.noise_matrix().diagonal();
-        for (t, warp) in self.warps().iter().enumerate() {
-            for i in 0..p.mean.nrows() {
-                if let Some(value) = given.map(|g| g[[i, t]]).filter(|v| !v.is_nan()) {
-                    p.mean[[i, t]] = value;
-                    continue;
-                }
-                let (mean, std) = (p.mean[[i, t]], p.std.as_ref().map_or(0.0, |s| s[[i, t]]));
-                if warp.is_identity() {
-                    continue;
-                }
-                let (centre, spread) = in_units(warp, (mean, std), noise[t], uncertainty);
-                p.mean[[i, t]] = centre;
-                if let Some(all) = &mut p.std {
-                    all[[i, t]] = spread;
-                }
+        let (warps, noise) = (self.warps(), self.noise_matrix().diagonal());
+        for (at, mean) in p.mean.indexed_iter_mut() {
+            if let Some(value) = given.map(|g| g[at]).filter(|v| !v.is_nan()) {
+                *mean = value;
+                continue;
+            }
+            let task = task_of(at);
+            if warps[task].is_identity() {
+                continue;
+            }
+            let std = p.std.as_ref().map_or(0.0, |s| s[at]);
+            let (centre, spread) = warps[task].moments(*mean, std);
+            *mean = match uncertainty {
+                Uncertainty::Std => warps[task].moments(*mean, std.hypot(noise[task].sqrt())).0,
+                _ => centre,
+            };
+            if let Some(all) = &mut p.std {
+                all[at] = spread;
             }
         }
         if uncertainty == Uncertainty::None {
@@ -237,7 +241,7 @@ impl FittedMultiTaskGp {
         include_noise: bool,
     ) -> Result<Array3<f64>> {
         let scores = scores(levels)?;
-        self.quantiles(&self.posterior.predict(xs, of(include_noise))?, &scores, None)
+        self.quantiles(&self.posterior.predict(xs, of(include_noise))?, &scores, None, |(_, t)| t)
     }
 
     /// The same where some tasks were measured at xs: `given` (m, T), NaN where wanted; what was given comes
@@ -272,7 +276,7 @@ impl FittedMultiTaskGp {
         self.check_outputs("given", given)?;
         let warped = self.to_warped(given);
         let p = self.posterior.predict_given(xs, warped.view(), of(include_noise))?;
-        self.quantiles(&p, &scores, Some(given))
+        self.quantiles(&p, &scores, Some(given), |(_, t)| t)
     }
 
     /// Quantiles (n, T, q) of the gaps of the training table, as [`FittedMultiTaskGp::impute`] fills them;
@@ -296,7 +300,7 @@ impl FittedMultiTaskGp {
     pub fn impute_quantiles(&self, levels: &[f64], include_noise: bool) -> Result<Array3<f64>> {
         let scores = scores(levels)?;
         self.check_one_mean(include_noise)?;
-        self.quantiles(&self.filled(of(include_noise))?, &scores, Some(self.data.y()))
+        self.quantiles(&self.filled(of(include_noise))?, &scores, Some(self.data.y()), |(_, t)| t)
     }
 
     /// Quantiles (n, T, q) of the training observations, each from what is left of the others, as
@@ -321,7 +325,7 @@ impl FittedMultiTaskGp {
         let scores = scores(levels)?;
         let found = self.leave_one_out_warped(by)?;
         let p = Prediction { mean: found.mean, std: Some(found.std), clipped_variances: 0 };
-        self.quantiles(&p, &scores, None)
+        self.quantiles(&p, &scores, None, |(_, t)| t)
     }
 
     /// As [`FittedMultiTaskGp::leave_one_out`], of the warped outputs: where they are normal.
@@ -401,21 +405,23 @@ impl FittedMultiTaskGp {
         Ok(draws)
     }
 
-    /// Quantiles of outputs whose warped values are normal; NaN stays.
-    fn quantiles(
+    /// Quantiles of outputs whose warped values are normal; NaN stays. `task_of` is the task of an entry
+    /// (row, column).
+    pub(super) fn quantiles(
         &self,
         p: &Prediction,
         scores: &Array1<f64>,
         given: Option<ArrayView2<f64>>,
+        task_of: impl Fn((usize, usize)) -> usize,
     ) -> Result<Array3<f64>> {
         let std = p.std()?;
         let warps = self.warps();
-        let (m, t) = p.mean.dim();
-        let at = |(i, t, q): (usize, usize, usize)| match given.map(|g| g[[i, t]]) {
+        let (m, columns) = p.mean.dim();
+        let at = |(i, c, q): (usize, usize, usize)| match given.map(|g| g[[i, c]]) {
             Some(value) if !value.is_nan() => value,
-            _ => warps[t].inverse(p.mean[[i, t]] + scores[q] * std[[i, t]]),
+            _ => warps[task_of((i, c))].inverse(p.mean[[i, c]] + scores[q] * std[[i, c]]),
         };
-        let out = Array3::from_shape_fn((m, t, scores.len()), at);
+        let out = Array3::from_shape_fn((m, columns, scores.len()), at);
         finite("the quantiles", out.iter().filter(|v| !v.is_nan()))?;
         Ok(out)
     }
@@ -431,21 +437,6 @@ impl FittedMultiTaskGp {
                 .to_string(),
             advice: "ask for quantiles of observations".to_string(),
         })
-    }
-}
-
-/// Mean of the observation, and standard deviation of what was asked for, of an output whose warped value
-/// has the moments (mean, std) that [`FittedMultiTaskGp::asked`] says.
-pub(super) fn in_units(
-    warp: &FittedWarp,
-    (mean, std): (f64, f64),
-    noise_variance: f64,
-    uncertainty: Uncertainty,
-) -> (f64, f64) {
-    let (centre, spread) = warp.moments(mean, std);
-    match uncertainty {
-        Uncertainty::Std => (warp.moments(mean, std.hypot(noise_variance.sqrt())).0, spread),
-        _ => (centre, spread),
     }
 }
 
@@ -467,7 +458,7 @@ pub(super) fn scores(levels: &[f64]) -> Result<Array1<f64>> {
 }
 
 /// Refuses results that overflowed on their way back from the warped scale.
-pub(super) fn finite<'a>(what: &str, values: impl IntoIterator<Item = &'a f64>) -> Result<()> {
+fn finite<'a>(what: &str, values: impl IntoIterator<Item = &'a f64>) -> Result<()> {
     match values.into_iter().find(|v| !v.is_finite()) {
         None => Ok(()),
         Some(value) => Err(Error::Numerical {

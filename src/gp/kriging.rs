@@ -52,6 +52,11 @@ impl Posterior {
         }
     }
 
+    /// `k(x, x)` of each term at some rows.
+    pub(super) fn prior_variances(&self, rows: ArrayView2<f64>) -> Vec<Array1<f64>> {
+        self.model.terms().iter().map(|q| q.diagonal(&self.natural, rows)).collect()
+    }
+
     /// Covariances between tasks at some rows, with their cross-kernels (m, n) and the columns of their
     /// mean.
     pub(super) fn at(
@@ -60,8 +65,7 @@ impl Posterior {
         cross: &[Array2<f64>],
         columns: ArrayView2<f64>,
     ) -> Result<Box<dyn RowCovariances + '_>> {
-        let terms = self.model.terms().iter();
-        let prior: Vec<Array1<f64>> = terms.map(|q| q.diagonal(&self.natural, rows)).collect();
+        let prior = self.prior_variances(rows);
         let prior: Vec<ArrayView1<f64>> = prior.iter().map(|p| p.view()).collect();
         let known = self.factor.at(&views(cross), &prior)?;
         let Some(estimated) = &self.estimated else { return Ok(known) };

@@ -68,8 +68,7 @@ impl Posterior {
         columns: ArrayView2<f64>,
         tasks: &[usize],
     ) -> Result<(Array1<f64>, usize)> {
-        let terms = self.model.terms().iter();
-        let prior: Vec<Array1<f64>> = terms.map(|q| q.diagonal(&self.natural, rows)).collect();
+        let prior = self.prior_variances(rows);
         let prior: Vec<ArrayView1<f64>> = prior.iter().map(|p| p.view()).collect();
         let (mut out, clipped) = self.factor.variances_at(&views(cross), &prior, tasks)?;
         if let Some(estimated) = &self.estimated {
